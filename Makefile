@@ -1,0 +1,48 @@
+# The face for newcomers; meson does the work.
+#
+#   make run     a Kontor window with a demo company, signed in to a server on this machine
+#   make test    every test suite; the last line counts
+#   make help    the rest
+#
+# BUILD=dir names another build folder; MESON_ARGS='-Dx=y' is used when it is first made.
+
+BUILD ?= build
+MESON_ARGS ?=
+PREFIX ?=
+
+export BUILD MESON_ARGS PREFIX
+
+.PHONY: build run test bench install clean help
+
+build:
+	@tools/install-deps --check run || echo "Building all the same; tools/install-deps run installs them." >&2
+	@tools/build
+
+run:
+	@tools/install-deps run
+	@tools/build
+	@tools/run
+
+test:
+	@tools/install-deps test
+	@tools/run-tests $(SUITE)
+
+bench:
+	@tools/install-deps test
+	@tools/build
+	@tools/bench $(BENCH)
+
+install:
+	@tools/build
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir '$(DESTDIR)')
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make [build]        build the programs into $(BUILD)/'
+	@echo 'make run            the window with a demo company; installs what is missing'
+	@echo 'make test           all suites; SUITE="unit sim server ui lint" picks some'
+	@echo 'make bench          print the figures; BENCH="NAME…" picks some'
+	@echo 'make install        PREFIX=/usr/local, DESTDIR= honoured'
+	@echo 'make clean          remove $(BUILD)/'
