@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "base/kt-env.h"
+#include "db/kt-db.h"
+#include "proto/kt-rules.h"
+#include "proto/kt-wire.h"
+
+G_BEGIN_DECLS
+
+/* The server without HTTP: one connection to the workspace's database, used by
+ * one thread at a time, blocking. The HTTP front keeps several; tests and the
+ * simulation hand it KtRequests directly.
+ *
+ *   DIR/              0700
+ *     workspace.json  database URI (what init was told), name, format
+ *     workspace.db    SQLite by default: o_* tables · kt_meta · kt_log · kt_ledger · kt_device · kt_token · kt_login · kt_verdict · kt_sequence
+ *     blobs/ab/…
+ *
+ * Invariants:
+ *  S1  Every commit takes the next seq under the writer lock (SQLite: BEGIN IMMEDIATE; PostgreSQL: the row kt_meta 'seq' FOR UPDATE),
+ *      so seq order is commit order and no reader passes a lower number that is not yet visible.
+ *  S2  effect, ledger entries, log rows, device.last_number and verdict are one transaction per mutation.
+ *  S3  number == last+1: decided; <= last: the stored verdict again; > last+1: refused as a gap (409), nothing changes.
+ *  S4  kt_ledger is only ever inserted into; every value anyone wrote stands there with its outcome.
+ *  S5  kt_log names every record touched by a commit; o_x.rev is the seq of the last one. A pull of changes reads the log, in seq order,
+ *      pages end at commit boundaries.                                                                                              */
+typedef struct _KtCore KtCore;
+
+typedef struct { const char *name; const char *admin; const char *password; const char *database /* NULL: SQLite in DIR */; const char *schema_dir; const char *locale; const char *currency; gboolean demo; } KtInitOptions;
+/* Refuses a DIR in use (EXISTS). Nothing is left behind on failure. */
+gboolean  kt_core_init (const char *dir, const KtInitOptions *options, const KtEnv *env, GError **error);
+
+KtCore   *kt_core_open  (const char *dir, const KtEnv *env, GError **error);
+void      kt_core_close (KtCore *core);
+/* Never fails: errors are replies. Checks token, limits, access. LIVE is the front's business. */
+KtReply  *kt_core_handle (KtCore *core, const KtRequest *request);
+/* Newest committed seq, cheaply (for hints). */
+gint64    kt_core_seq    (KtCore *core);
+KtDb     *kt_core_db     (KtCore *core);
+const KtSchema *kt_core_schema (KtCore *core);
+/* A new schema version (fields added, …): migrates online, tells devices by the digest in pages. */
+gboolean  kt_core_set_schema (KtCore *core, const KtSchema *schema, GError **error);
+/* Signed-in user and device of a token; AUTH when it is none. For the live channel. */
+gboolean  kt_core_authenticate (KtCore *core, const char *token, KtAccess *access, KtId *device, GError **error);
+
+/* ---- administration (kt-admin.c); all work while the server runs ---- */
+gboolean  kt_core_user_add      (KtCore *core, const char *name, const char *password, const char *const *roles, const char *const *teams, KtId *id, GError **error);
+gboolean  kt_core_user_set      (KtCore *core, const char *name, const char *const *assignments, const char *const *roles, const char *const *teams, GError **error);
+gboolean  kt_core_user_enable   (KtCore *core, const char *name, gboolean enabled, GError **error);    /* disabling ends its sessions */
+gboolean  kt_core_user_password (KtCore *core, const char *name, const char *password, GError **error); /* ends its sessions */
+GPtrArray *kt_core_user_list    (KtCore *core, GError **error);                                        /* KtJson-like lines: JSON texts */
+gboolean  kt_core_backup  (KtCore *core, const char *file, GError **error);                            /* database and blobs in one file */
+gboolean  kt_core_restore (const char *file, const char *dir, const KtEnv *env, GError **error);       /* into a new DIR; starts a new epoch */
+/* SQLite check, ledger vs. records, log vs. rev, references, blobs. Sentences. */
+GPtrArray *kt_core_check  (KtCore *core, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtCore, kt_core_close)
+
+G_END_DECLS

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "base/kt-env.h"
+#include "base/kt-query.h"
+#include "db/kt-db.h"
+#include "proto/kt-merge.h"
+#include "proto/kt-rules.h"
+#include "proto/kt-wire.h"
+
+G_BEGIN_DECLS
+
+/* The local cache of one profile: one SQLite connection, blocking, used by one
+ * thread at a time. KtStore puts it behind threads for the window; the command
+ * line, the engine's tests and the simulation use it directly.
+ *
+ *   DIR/            0700
+ *     profile.db    0600   o_* tables (db/kt-table) · kt_shadow · kt_outbox · kt_stage · kt_search (FTS5) · kt_key_* (sort keys) · kt_history · kt_meta
+ *     session       0600   token and server address (written by sync/)
+ *     blobs/ab/…    0600   attachments by SHA-256
+ *     sync.lock            held by whoever syncs; reading and committing need no lock
+ *
+ * Invariants:
+ *  I1  A record with unsettled local changes has a row in kt_shadow: the server's last known version (or "none").
+ *  I2  visible record = overlay of its unsettled patches, in outbox order, on the shadow; without shadow it is the server's version.
+ *  I3  record, shadow, outbox entry, full text and sort keys change in one transaction.
+ *  I4  an outbox entry leaves only in the transaction that applies the page which holds its commit (cursor.seq >= verdict.seq),
+ *      or by an explicit choice of the person (undo before it was sent; discard of a parked one, kept in kt_history).
+ *  I5  the cursor moves in the transaction that makes its rows visible. A pull of several pages is staged and swapped in whole;
+ *      only the very first pull writes pages directly, and then nothing is shown before it is complete (kt_local_ready).
+ *  I6  content of an outbox entry never changes once it has a number.                                                          */
+typedef struct _KtLocal KtLocal;
+
+typedef enum { KT_LOCAL_CREATE = 1 << 0, KT_LOCAL_READ_ONLY = 1 << 1 } KtLocalFlags;
+
+/* Errors: CORRUPT (with what to do: the outbox is exported if readable), NEWER, BUSY, FULL, IO, NOT_FOUND (no CREATE). */
+KtLocal        *kt_local_open   (const char *dir, KtLocalFlags flags, const KtEnv *env, GError **error);
+void            kt_local_close  (KtLocal *local);
+KtDb           *kt_local_db     (KtLocal *local);
+const char     *kt_local_dir    (KtLocal *local);
+const KtEnv    *kt_local_env    (KtLocal *local);
+/* NULL before the first login. Reference it when kept: a pull may bring a newer one. */
+const KtSchema *kt_local_schema (KtLocal *local);
+/* Carries tables, outbox and shadows over to @schema, in one transaction. */
+gboolean        kt_local_set_schema (KtLocal *local, const KtSchema *schema, GError **error);
+/* Whether a first pull is complete, i.e. there is something honest to show. */
+gboolean        kt_local_ready  (KtLocal *local);
+const char     *kt_local_locale (KtLocal *local);                  /* collation of the sort keys */
+gboolean        kt_local_set_locale (KtLocal *local, const char *locale, GError **error);   /* rebuilds keys when it changed */
+
+/* Small settings and sync state. */
+char    *kt_local_get_meta (KtLocal *local, const char *key, GError **error);      /* NULL: not set */
+gboolean kt_local_set_meta (KtLocal *local, const char *key, const char *value, GError **error);
+
+/* ---- who is signed in (set at login; kept over restarts) ---- */
+typedef struct { KtAccess access; KtId device; KtId epoch; char *server; char *user_name; char *currency; char *workspace; } KtIdentity;
+const KtIdentity *kt_local_identity (KtLocal *local);               /* NULL: never signed in */
+/* Another user or server on a profile with unsettled work is refused (UNSETTLED, scenario 55); without, the cache is emptied first. */
+gboolean kt_local_set_identity (KtLocal *local, const KtIdentity *identity, GError **error);
+void     kt_identity_clear (KtIdentity *identity);
+
+/* ---- change sets ---- */
+typedef enum { KT_CHANGE_CREATED, KT_CHANGE_UPDATED, KT_CHANGE_BINNED, KT_CHANGE_RESTORED, KT_CHANGE_GONE } KtChangeKind;
+typedef struct { const KtObject *object; KtId id; gint64 rid; KtChangeKind kind; gboolean by_me; } KtRecordChange;
+typedef struct
+{
+  GArray  *records;        /* KtRecordChange, each record once */
+  gboolean everything;     /* too much to list (first pull, another process, schema): read again */
+  gboolean outbox;         /* outbox or parked entries changed */
+  gboolean schema;
+  KtSchema *schema_ref;    /* keeps the object pointers alive */
+} KtChangeSet;
+KtChangeSet *kt_change_set_ref   (KtChangeSet *set);
+void         kt_change_set_unref (KtChangeSet *set);
+gboolean     kt_change_set_touches (const KtChangeSet *set, const KtObject *object);
+
+/* ---- reading (one read transaction each; all return NULL + error on failure) ---- */
+KtRecord  *kt_local_load   (KtLocal *local, const KtObject *object, const KtId *id, GError **error);   /* NULL, no error: none */
+KtRecord  *kt_local_load_shadow (KtLocal *local, const KtObject *object, const KtId *id, GError **error); /* base for a new patch: the visible record is; this is what the server has */
+/* Row numbers in order (gint64). Search text, filter, sort keys, bin honoured. */
+GArray    *kt_local_query  (KtLocal *local, const KtQuery *query, GCancellable *cancellable, GError **error);
+/* Records by row number, in the order asked; a vanished one is NULL in the array. */
+GPtrArray *kt_local_rows   (KtLocal *local, const KtObject *object, const gint64 *rids, guint n, GError **error);
+gint64     kt_local_count  (KtLocal *local, const KtQuery *query, GError **error);     /* -1 on error */
+/* Live counts of all visible objects: gint64 by object number. */
+GArray    *kt_local_counts (KtLocal *local, GError **error);
+/* Titles for references: same order, NULL where unknown. any: object may be NULL to search by id over all objects. */
+typedef struct { const KtObject *object; KtId id; } KtRefKey;
+GPtrArray *kt_local_titles (KtLocal *local, const KtRefKey *keys, guint n, GError **error);
+/* Full text over everything, or one object; newest and title hits first. Never ranks by bm25: takes the first 2,000 hits and orders them. */
+typedef struct { const KtObject *object; KtId id; gint64 rid; char *title; char *subtitle; char *snippet; } KtHit;
+GPtrArray *kt_local_search (KtLocal *local, const char *text, const KtObject *object, guint limit, GCancellable *cancellable, GError **error);   /* KtHit*, kt_hit_free */
+void       kt_hit_free     (KtHit *hit);
+/* A record by what people call it: id, external_id, number, exact title, folded title, squashed title (unique match).
+ * NULL + NOT_FOUND, or INVALID "matches 3 accounts" naming them. */
+gboolean   kt_local_find   (KtLocal *local, const KtObject *object, const char *name, KtId *out, GError **error);
+/* "EXPR" parsed, list queried: helper for --where. */
+
+/* ---- writing ---- */
+/* Checks rules and access, computes formulas, `from` copies, defaults, modified/created; writes record, shadow, outbox,
+ * full text, keys; all or nothing. @mutation's CREATE ops need an id; base_rev and before values are taken from what is visible now
+ * when the op's patch was built by kt_patch_diff on it; P6 wants the values the *person* saw, so they are kept as given.
+ * Errors INVALID (rules; first message), FORBIDDEN, NOT_FOUND, FULL, BUSY. */
+gboolean   kt_local_commit (KtLocal *local, KtMutation *mutation, gint64 *outbox_no, KtChangeSet **changes, GError **error);
+/* Reverses an outbox entry that has not been sent: it leaves the outbox and the records show what they showed before. CONFLICT when
+ * sent already (then the caller commits a counter-mutation made by kt_local_inverse). */
+gboolean   kt_local_undo   (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
+KtMutation *kt_local_inverse (KtLocal *local, gint64 outbox_no, GError **error);
+
+/* ---- outbox ---- */
+typedef enum { KT_OUTBOX_QUEUED, KT_OUTBOX_SENT, KT_OUTBOX_SETTLED, KT_OUTBOX_PARKED } KtOutboxState;
+typedef struct { gint64 no; KtOutboxState state; KtMutation *mutation; char *reason; char *reason_code; KtVerdict verdict; gint64 made_at_us; } KtOutboxEntry;
+GPtrArray *kt_local_outbox  (KtLocal *local, guint limit, GError **error);        /* not SETTLED; oldest first; kt_outbox_entry_free */
+void       kt_outbox_entry_free (KtOutboxEntry *entry);
+typedef struct { gint64 queued, sent, settled, parked, review; } KtOutboxCounts;  /* review: open sync_conflict for this user */
+gboolean   kt_local_outbox_counts (KtLocal *local, KtOutboxCounts *out, GError **error);
+/* JSON of up to @max mutations / @bytes to send next, oldest first: those SENT without verdict, then QUEUED ones which get their
+ * numbers and become SENT in this transaction. Entries that depend on a parked one (same record, or refer to a record it creates) stay. NULL, no error: nothing. */
+GBytes    *kt_local_outbox_take (KtLocal *local, guint max, gsize bytes, GError **error);
+/* Stores verdicts (SENT → SETTLED or PARKED). Unknown or repeated numbers are ignored. */
+gboolean   kt_local_settle  (KtLocal *local, const KtVerdict *verdicts, guint n, KtChangeSet **changes, GError **error);
+/* A parked entry: again under a new number; or given up (kept in kt_history), the record shows the server's version again. */
+gboolean   kt_local_retry   (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
+gboolean   kt_local_discard (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
+
+/* ---- pull ---- */
+char      *kt_local_cursor  (KtLocal *local, GError **error);        /* where to pull from next (staged pages included); NULL: from the beginning */
+gint64     kt_local_seq     (KtLocal *local);                        /* seq of what is visible; 0 */
+/* Takes one verified page in (I4, I5). *done: the page was the last and everything is visible now. */
+gboolean   kt_local_apply_page (KtLocal *local, KtPage *page, gboolean *done, KtChangeSet **changes, GError **error);
+/* The server lives another life (epoch): forget cursor and stage, keep records, outbox and shadows; the next pull replaces all. */
+gboolean   kt_local_reset_cursor (KtLocal *local, GError **error);
+gboolean   kt_local_digest  (KtLocal *local, const KtObject *object, KtDigest *out, GError **error);     /* server versions (shadows), live and binned */
+
+/* ---- review (open sync_conflict records of this user) ---- */
+/* Builds the mutation for a choice; "mine", "theirs", or values by field. Commit it like any other. */
+KtMutation *kt_local_resolve (KtLocal *local, const KtId *conflict, const char *take, const KtPatch *values, GError **error);
+
+/* ---- history (the server's ledger, as far as fetched; plus own unsettled) ---- */
+gboolean   kt_local_keep_history (KtLocal *local, const KtId *record, const char *json, GError **error);
+char      *kt_local_get_history  (KtLocal *local, const KtId *record, GError **error);                   /* JSON array text or NULL */
+
+/* ---- blobs: attachments by content ---- */
+/* Copies @path in (verified, deduplicated, atomic rename). Limit 4 GiB. */
+gboolean   kt_local_blob_add  (KtLocal *local, const char *path, char **sha256, gint64 *size, GCancellable *cancellable, GError **error);
+char      *kt_local_blob_path (KtLocal *local, const char *sha256);          /* where it is or would be */
+gboolean   kt_local_blob_have (KtLocal *local, const char *sha256, gint64 *size);
+GPtrArray *kt_local_blobs_to_send (KtLocal *local, GError **error);          /* sha256 texts of own `file` records not yet stored on the server */
+gboolean   kt_local_blob_sent (KtLocal *local, const char *sha256, GError **error);
+
+/* Integrity: SQLite check, I1–I4, every record in the full-text index. Problems as sentences; empty: well. */
+GPtrArray *kt_local_check (KtLocal *local, gboolean thorough, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtLocal, kt_local_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtChangeSet, kt_change_set_unref)
+
+G_END_DECLS
