@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "model/kt-workspace.h"
+
+G_BEGIN_DECLS
+
+/* Global search as you type: GListModel of KtSearchHit; late answers are dropped. property "busy", "text" (rw). */
+#define KT_TYPE_SEARCH_HIT (kt_search_hit_get_type ())
+G_DECLARE_FINAL_TYPE (KtSearchHit, kt_search_hit, KT, SEARCH_HIT, GObject)
+const KtObject *kt_search_hit_get_object   (KtSearchHit *hit);
+const KtId     *kt_search_hit_get_id       (KtSearchHit *hit);
+const char     *kt_search_hit_get_title    (KtSearchHit *hit);
+const char     *kt_search_hit_get_subtitle (KtSearchHit *hit);
+const char     *kt_search_hit_get_snippet  (KtSearchHit *hit);       /* Pango markup, matches in <b> */
+#define KT_TYPE_SEARCH (kt_search_get_type ())
+G_DECLARE_FINAL_TYPE (KtSearch, kt_search, KT, SEARCH, GObject)
+KtSearch *kt_search_new (KtWorkspace *workspace);
+void      kt_search_set_text (KtSearch *self, const char *text);
+
+G_END_DECLS

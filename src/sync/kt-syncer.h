@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "store/kt-store.h"
+#include "sync/kt-engine.h"
+
+G_BEGIN_DECLS
+
+/* Drives a KtEngine for a program with a main loop: one thread, a transport, the live
+ * channel, GNetworkMonitor, back-off with jitter. The main thread only pokes and listens.
+ *
+ * properties, notify in the main context: "state" (KtSyncState), "online", "waiting" (queued+sent), "parked",
+ * "review", "last-sync" (gint64 µs, 0 never), "problem" (string or NULL), "rows-done", "rows-total". */
+typedef enum { KT_SYNC_STATE_SIGNED_OUT, KT_SYNC_STATE_OFFLINE, KT_SYNC_STATE_BUSY, KT_SYNC_STATE_IDLE, KT_SYNC_STATE_PAUSED, KT_SYNC_STATE_PROBLEM } KtSyncState;
+
+#define KT_TYPE_SYNCER (kt_syncer_get_type ())
+G_DECLARE_FINAL_TYPE (KtSyncer, kt_syncer, KT, SYNCER, GObject)
+
+KtSyncer *kt_syncer_new   (KtStore *store);        /* starts when there is a session */
+void      kt_syncer_stop  (KtSyncer *syncer);      /* ends the thread; call before kt_store_close */
+void      kt_syncer_poke  (KtSyncer *syncer);      /* "sync now"; local commits poke by themselves */
+void      kt_syncer_set_paused (KtSyncer *syncer, gboolean paused);
+void      kt_syncer_login_async  (KtSyncer *syncer, const char *address, const char *user, const char *password, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+gboolean  kt_syncer_login_finish (KtSyncer *syncer, GAsyncResult *result, GError **error);
+void      kt_syncer_logout_async  (KtSyncer *syncer, GAsyncReadyCallback callback, gpointer user_data);
+gboolean  kt_syncer_logout_finish (KtSyncer *syncer, GAsyncResult *result, gint64 *unsettled, GError **error);
+/* JSON array text of the record's ledger; *fresh FALSE when offline. */
+void      kt_syncer_history_async  (KtSyncer *syncer, const KtObject *object, const KtId *id, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+char     *kt_syncer_history_finish (KtSyncer *syncer, GAsyncResult *result, gboolean *fresh, GError **error);
+
+G_END_DECLS

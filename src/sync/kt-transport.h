@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "proto/kt-wire.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* How a request gets to a server and a reply back. Blocking, called from the
+ * one thread that syncs. HTTP in the programs, a direct call or a hostile network in tests. */
+typedef struct _KtTransport KtTransport;
+typedef struct
+{
+  /* NULL: no answer (error NETWORK, cancelled, …). Any HTTP status is a reply. */
+  KtReply *(*send)  (KtTransport *transport, const KtRequest *request, GCancellable *cancellable, GError **error);
+  /* Waits up to @timeout_ms for "there is more" (live channel). TRUE: hint arrived. FALSE without error: timeout or no channel. */
+  gboolean (*wait)  (KtTransport *transport, const char *token, gint64 seen_seq, guint timeout_ms, GCancellable *cancellable, GError **error);
+  void     (*free)  (KtTransport *transport);
+} KtTransportClass;
+struct _KtTransport { const KtTransportClass *klass; guint64 bytes_out, bytes_in, requests; };
+
+KtReply  *kt_transport_send (KtTransport *transport, const KtRequest *request, GCancellable *cancellable, GError **error);
+void      kt_transport_free (KtTransport *transport);
+
+/* libsoup. @base: "http://127.0.0.1:41234" or "https://crm.example.com[/path]"; a bare host name gets https.
+ * Redirects are not followed (NOT_KONTOR names the target). INVALID for what is no http(s) address. */
+KtTransport *kt_http_transport_new (const char *base, GError **error);
+/* "host:port/" as typed → canonical base address. g_free. */
+char        *kt_http_base_address  (const char *typed, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtTransport, kt_transport_free)
+
+G_END_DECLS
