@@ -49,20 +49,21 @@ SYSTEM = re.compile(
 )
 
 # The names used in the column "must not" → (what to look for in code, what to look for in strings, files exempt).
+# A call through a member, env->random (), is what has been handed in, and is welcome.
 # Exempt are the doors: the one place that hands in what the rest of the layer may not fetch.
 FORBIDDEN = {
     "main loop": (
         r"\b(g_main_(context|loop)_\w+|g_timeout_add\w*|g_idle_add\w*|g_(timeout|idle)_source_new\w*)\s*\(",
         None, None),
     "I/O": (
-        r"\b(fopen|freopen|popen|open|openat|creat|socket|connect|unlink|g_fopen|g_open|g_unlink|g_mkdir\w*"
+        r"(?<!->)(?<!\.)\b(fopen|freopen|popen|open|openat|creat|socket|connect|unlink|g_fopen|g_open|g_unlink|g_mkdir\w*"
         r"|g_file_(get_contents|set_contents\w*|new_\w+|test|open_tmp)|g_dir_open|g_spawn_\w+)\s*\(",
         None, None),
     "clock": (
-        r"\b(g_get_(real|monotonic)_time|g_get_current_time|g_date_time_new_now\w*|time|clock_gettime|gettimeofday)\s*\(",
+        r"(?<!->)(?<!\.)\b(g_get_(real|monotonic)_time|g_get_current_time|g_date_time_new_now\w*|time|clock_gettime|gettimeofday)\s*\(",
         None, r"kt-(clock|env)\.c"),
     "random": (
-        r"\b(g_random_\w+|g_rand_new|g_uuid_string_random|getrandom|getentropy|arc4random\w*|s?rand|random)\s*\(",
+        r"(?<!->)(?<!\.)\b(g_random_\w+|g_rand_new|g_uuid_string_random|getrandom|getentropy|arc4random\w*|s?rand|random)\s*\(",
         None, r"kt-(random|env)\.c"),
     "SQL text": (
         None,
