@@ -7,8 +7,11 @@ G_BEGIN_DECLS
 
 /* What one user action changed: one record or several, atomic. Numbered per
  * device without gaps; the number is given when it is first sent (0 before), and from
- * then on its content never changes. At most KT_MUTATION_MAX_OPS records.        */
-#define KT_MUTATION_MAX_OPS 1000
+ * then on its content never changes. At most KT_MUTATION_MAX_OPS records.
+ * A mutation that could never be sent would stop the outbox for ever: whoever
+ * commits one locally asks kt_mutation_check first.                             */
+#define KT_MUTATION_MAX_OPS   1000
+#define KT_MUTATION_MAX_BYTES (15 * 1024 * 1024)   /* as JSON; leaves room for the envelope in KT_WIRE_MAX_BODY */
 
 typedef enum { KT_MUTATE_CREATE, KT_MUTATE_UPDATE, KT_MUTATE_DELETE, KT_MUTATE_RESTORE } KtMutateKind;
 
@@ -36,9 +39,12 @@ KtMutation *kt_mutation_new  (const char *at, const char *origin);
 void        kt_mutation_free (KtMutation *mutation);
 /* Takes @patch (may be NULL for DELETE, RESTORE). Returns the op (owned by the mutation). */
 KtOp       *kt_mutation_add  (KtMutation *mutation, KtMutateKind kind, const KtObject *object, const KtId *id, gint64 base_rev, KtPatch *patch);
+/* Whether it will ever be accepted as a message: number and order of ops, size. LIMIT, INVALID. */
+gboolean    kt_mutation_check (const KtMutation *mutation, GError **error);
 void        kt_mutation_to_json   (const KtMutation *mutation, KtJsonWriter *writer);
 char       *kt_mutation_to_string (const KtMutation *mutation);
-/* Every member checked, unknown objects and fields named. INVALID, LIMIT. */
+/* Every member checked, unknown objects and fields named; computed fields (deleted_at among them) cannot be written;
+ * one record's ops must make sense in their order (no create after an update, …). INVALID, NOT_FOUND, LIMIT. */
 KtMutation *kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **error);
 /* A sentence for people: "Changed Stage of Acme Renewal: Proposal → Negotiation". @titles gives titles of
  * records by id (may be NULL). One sentence whatever the number of records. g_free. */

@@ -29,13 +29,14 @@ typedef enum
   KT_ENDPOINT_DIGEST,     /* GET  /v1/digest?object= */
   KT_ENDPOINT_BLOB_GET,   /* GET  /v1/blob/SHA256                Range */
   KT_ENDPOINT_BLOB_PUT,   /* PUT  /v1/blob/SHA256?offset= */
-  KT_ENDPOINT_BLOB_STAT,  /* GET  /v1/blob/SHA256/state          {"have":bytes,"whole":bool} */
+  KT_ENDPOINT_BLOB_STAT,  /* GET  /v1/blob-state/SHA256          {"have":bytes,"whole":bool} */
   KT_ENDPOINT_LIVE,       /* GET  /v1/live                       WebSocket */
   KT_N_ENDPOINTS
 } KtEndpoint;
 typedef struct { KtEndpoint endpoint; const char *method; const char *path; gboolean needs_token; gsize max_body; } KtEndpointInfo;
 const KtEndpointInfo *kt_endpoint_info (KtEndpoint endpoint);
-/* By method and path; *rest: what follows a path that ends in '/'. NULL: none (404), or *wrong_method set (405). */
+/* By method and path; *rest: what follows a path that ends in '/' (never empty, no '/' in it), so that
+ * info->path followed by rest is the path again. NULL: none (404), or *wrong_method set (405). */
 const KtEndpointInfo *kt_endpoint_find (const char *method, const char *path, const char **rest, gboolean *wrong_method);
 
 typedef struct
@@ -69,10 +70,13 @@ void       kt_reply_free   (KtReply *reply);
 /* Error body: {"error":{"code":"forbidden","message":"…"}} with its status (invalid, limit 400/413, auth 401, forbidden 403,
  * not_found 404, exists, conflict 409, epoch 410, newer 426, busy, full 503, internal 500). */
 KtReply   *kt_reply_from_error (const GError *error);
-/* The GError of a reply that is not 2xx/304, or whose body is not what Kontor would say (NOT_KONTOR). NULL: reply is fine. */
+/* The GError of a reply that is not 2xx/304, or whose body is not what Kontor would say (NOT_KONTOR). NULL: reply is fine.
+ * What is wrong with the server's own machine (internal, full, corrupt, io, network, schema) arrives as SERVER: on this
+ * side FULL would mean our disk. A live channel's 101 is fine too. */
 GError    *kt_reply_to_error   (const KtReply *reply);
 
-/* ---- cursor: opaque to clients ---- */
+/* ---- cursor: opaque to clients. Its check is against accidents, not against people: the server compares user and
+ * scope with those of the token (P8), and epoch before anything else (P10). ---- */
 typedef struct
 {
   KtId    epoch;
@@ -92,10 +96,12 @@ gboolean kt_cursor_decode (const char *text, KtCursor *out, GError **error); /* 
  *   {"object":"contact","fields":["first_name",…]}         a block: the rows after it are of this object
  *   ["id",rev,value,…]                                      a row, values in wire form by position; whole record: fields not listed are null
  *   {"gone":["contact","id",…]}                             pairs: records that leave this device (erased or out of scope)
- *   {"end":1,"cursor":"…","more":true|false,"seq":n,"rows":n,"crc":"8 hex"}   CRC-32 of all bytes before this line           */
+ *   {"end":1,"cursor":"…","more":true|false,"seq":n,"rows":n,"crc":"8 hex"}
+ * crc is the last member: CRC-32 of every byte of the page before its eight digits, the cursor and seq of
+ * the last line included; after them only "} and a newline. Lower-case hex. */
 typedef struct _KtPageWriter KtPageWriter;
 KtPageWriter *kt_page_writer_new   (const KtId *epoch, gboolean snapshot, const char *schema_digest, gint64 rows_total);
-/* Starts a block unless the last one was of the same object. */
+/* Starts a block unless the last one was of the same object and fields. */
 void          kt_page_writer_block (KtPageWriter *writer, const KtObject *object, const KtField *const *fields, guint n_fields);
 void          kt_page_writer_row   (KtPageWriter *writer, const KtId *id, gint64 rev, const KtValue *values /* n_fields of the block, in order */);
 void          kt_page_writer_gone  (KtPageWriter *writer, const KtObject *object, const KtId *id);
@@ -113,6 +119,10 @@ typedef struct
   char           *cursor;            /* after END */
   gboolean        more;
   gint64          seq;
+  /* What this client's schema has no place for, so far. A page with skipped ones must not move the cursor: they
+   * would never be sent again (P13). Fetch the schema, migrate, apply the page again. */
+  guint           skipped_rows;
+  guint           skipped_values;    /* non-null values of unknown fields */
   /* current row */
   const KtObject *object;            /* NULL: an object this client's schema does not have: rows are skipped by the reader */
   const KtField **fields;            /* of the block; entries NULL for unknown fields */
@@ -121,17 +131,22 @@ typedef struct
   gint64          rev;
   KtValue        *values;            /* n_fields, borrowed text; valid until the next event */
 } KtPage;
-/* The whole page is verified (CRC, framing, END present) before the first event, so a half page never acts. Takes over @body. */
+/* The whole page is verified (CRC, framing, END present, number of rows) before the first event, so a half page never
+ * acts. Values are taken as the server holds them, checked for form but not for options and limits: both sides must
+ * hold the same (P4), and one odd value must not stop every other (P12). Takes over @body.
+ * SERVER: cut short or damaged on the way, retry. NOT_KONTOR: something else. NEWER, LIMIT; INVALID: whole, but wrong. */
 KtPage     *kt_page_open  (const KtSchema *schema, GBytes *body, GError **error);
 KtPageEvent kt_page_next  (KtPage *page, GError **error);
 void        kt_page_free  (KtPage *page);
 
 /* ---- digest (P4): order-independent over records ---- */
 typedef struct { guint8 sum[32]; guint64 records; } KtDigest;
-/* SHA-256 over canonical JSON {"id":…,"object":…,field:value… sorted, nulls left out, rev not included}, added mod 2^256. */
+/* SHA-256 over canonical JSON {"fields":{name:value… sorted, nulls left out},"id":…,"object":…}, as a big-endian
+ * number, added mod 2^256. rev is not included. (Fields are nested because objects have fields named "object".)
+ * Only comparable between two ends with the same schema digest. */
 void  kt_digest_add    (KtDigest *digest, const KtRecord *record);
 void  kt_digest_join   (KtDigest *digest, const KtDigest *other);
-char *kt_digest_string (const KtDigest *digest);
+char *kt_digest_string (const KtDigest *digest);                             /* "RECORDS:64 hex", g_free */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtRequest, kt_request_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtReply, kt_reply_free)
