@@ -29,8 +29,9 @@ typedef enum
 {
   KT_OPERAND_VALUE,     /* canonical value of the field                      */
   KT_OPERAND_TITLE,     /* text to compare with the referenced record's title */
-  KT_OPERAND_TODAY,     /* today/now + offset: resolved when compiled to SQL  */
-  KT_OPERAND_ME,
+  KT_OPERAND_TODAY,     /* the day + offset: resolved when compiled to SQL; against a date_time its start (in the reader's zone) */
+  KT_OPERAND_ME,        /* the signed-in user's id */
+  KT_OPERAND_NOW,       /* the instant + offset; date_time only */
 } KtOperandKind;
 
 typedef struct

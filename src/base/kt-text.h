@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 char  *kt_text_fold      (const char *text);
 /* Folded and with everything but letters and digits removed: "GTX Pro" = "GTXPro" = "gtx-pro". g_free. */
 char  *kt_text_squash    (const char *text);
-/* NFC with CRLF → LF; NULL when not valid UTF-8 or holding U+0000. g_free. */
+/* NFC with CRLF and CR → LF; NULL when not valid UTF-8 or holding U+0000. g_free. */
 char  *kt_text_normalize (const char *text, gssize len);
 
 /* Terms for the full-text index, separated by blanks: folded words, each CJK
