@@ -91,6 +91,7 @@ COUNTS = [
     ("TAP points are counted", [{"result": "OK", "stdout": "TAP version 13\nok 1 /a\nok 2 /b # SKIP none\n1..2\n"}], 0, "1 passed, 0 failed, 1 skipped", 0),
     ("nested points are counted once",
      [{"result": "OK", "stdout": "# Subtest: a\n    ok 1 /a/x\n    ok 2 /a/y\n    1..2\nok 1 a\nok 2 /b\n1..2\n"}], 0, "3 passed, 0 failed", 0),
+    ("a point known to fail has not passed", [{"result": "OK", "stdout": "ok 1 /a\nnot ok 2 /b # " + "TO" + "DO later\n"}], 0, "1 passed, 0 failed, 1 skipped", 0),
     ("a failing point fails", [{"result": "FAIL", "stdout": "ok 1 /a\nnot ok 2 /b\n1..2\n"}], 1, "1 passed, 1 failed", 1),
     ("a crash after good points fails", [{"result": "FAIL", "returncode": -11, "stdout": "ok 1 /a\n"}], 1, "1 passed, 1 failed", 1),
     ("a timeout fails", [{"result": "TIMEOUT", "stdout": ""}], 1, "0 passed, 1 failed", 1),
