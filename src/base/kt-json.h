@@ -35,9 +35,12 @@ typedef enum
 typedef struct
 {
   char       *at, *end, *start;      /* private */
-  guint       depth, expect;         /* private */
+  char       *held_at;               /* private: where a number's NUL replaced a delimiter */
+  char       *line_start;            /* private */
+  guint       depth, expect, line;   /* private */
+  char        held;                  /* private */
   guint8      stack[KT_JSON_MAX_DEPTH];
-  const char *text;                  /* of STRING, KEY, NUMBER: NUL-terminated, valid while the buffer is */
+  const char *text;                  /* of STRING, KEY: NUL-terminated, valid while the buffer is; of NUMBER: until the next call */
   gsize       len;
   gint64      integer;               /* of NUMBER when is_integer */
   gboolean    is_integer;
@@ -51,12 +54,15 @@ void       kt_json_reader_init   (KtJsonReader *reader, char *buffer, gsize len)
 KtJsonType kt_json_reader_next   (KtJsonReader *reader);
 /* After ARRAY or OBJECT was returned: skips to behind its end. FALSE: error. */
 gboolean   kt_json_reader_skip   (KtJsonReader *reader);
-/* Line and column (from 1) of the current token, for messages. */
+/* Line and column (from 1; in bytes) of the current token, for messages. */
 void       kt_json_reader_place  (const KtJsonReader *reader, guint *line, guint *column);
 
 /* ---- tree ---- */
 KtJson     *kt_json_parse     (const char *text, gssize len, GError **error);   /* INVALID: "line 3, column 7: …", LIMIT */
-KtJson     *kt_json_parse_file (const char *path, gsize max_bytes, GError **error);
+KtJson     *kt_json_parse_file (const char *path, gsize max_bytes, GError **error);   /* kt-file.c; messages start with the file's name */
+/* The value whose first token was just returned by kt_json_reader_next, as a
+ * tree. Its strings are borrowed from the reader's buffer, which must outlive it. */
+KtJson     *kt_json_from_reader (KtJsonReader *reader, KtJsonType token, GError **error);
 KtJson     *kt_json_ref       (KtJson *json);
 void        kt_json_unref     (KtJson *json);    /* accepts NULL */
 KtJsonType  kt_json_type      (const KtJson *json);     /* NULL pointer: KT_JSON_NULL; all accessors accept NULL */
@@ -68,6 +74,7 @@ KtJson     *kt_json_at        (const KtJson *json, guint index);       /* elemen
 const char *kt_json_key_at    (const KtJson *object, guint index);
 /* Typed reads with a fallback when absent or of another type. Borrowed strings. */
 const char *kt_json_string    (const KtJson *json, const char *fallback);
+const char *kt_json_number    (const KtJson *json);      /* a NUMBER as it was written, else NULL */
 gint64      kt_json_int       (const KtJson *json, gint64 fallback);
 gboolean    kt_json_bool      (const KtJson *json, gboolean fallback);
 const char *kt_json_get_string (const KtJson *object, const char *key, const char *fallback);
