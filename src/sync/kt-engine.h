@@ -12,16 +12,22 @@ G_BEGIN_DECLS
  * and the local transaction of its reply, so a simulation may interleave many
  * devices, lose, double and delay anything, and kill between any two lines.
  *
- *            ┌──────── need session ──► HELLO? ──► (LOGIN is asked for by a person, not by the engine)
- *   IDLE ──► SCHEMA ──► PUSH* ──► PULL* ──► BLOBS* ──► IDLE        back-off on transient failure: WAIT
- *               ▲ page or push names another schema digest
- *   any 401 ──► SIGNED_OUT (outbox kept)      410 epoch ──► RESET: cursor forgotten, outbox kept, PULL from the beginning
+ *            poke                      ┌──── more to push ────┐
+ *   IDLE ─────────► SCHEMA ─────────► PUSH ◄───────────────► PULL ──────► BLOB_STAT ⇄ BLOB_PUT ─────► IDLE
+ *                     ▲  have one already: no request      │ a page names another schema      nothing left
+ *                     └────────────────────────────────────┘
+ *   any network failure ──► WAIT (exponential back-off with jitter; poke ends it)  ──► SCHEMA
+ *   any 401 ──► SIGNED_OUT (outbox kept) until it is given another token
+ *   410 epoch ──► cursor forgotten, outbox kept, PULL from the beginning
+ *   a step that fails for a reason of its own is left out for this round, the others go on; the round ends in WAIT
  *
- * The table of states and edges stands in kt-engine.c as data.
+ * The table of states and edges stands in kt-engine.c as data. Pushes and pulls take turns, one request each, and
+ * a slow line makes batches, pages and pieces smaller, so that a large upload never stops downloads nor the reverse.
  *
  * Invariants: nothing is sent before it is numbered durably; a verdict is stored before the next request;
  * pushes never wait for pulls nor the other way round when one of them fails for its own reason; a refused
- * mutation parks and the rest goes on; an engine made anew on the same KtLocal goes on where the last one died. */
+ * mutation parks and the rest goes on; the engine keeps nothing that is not also in the KtLocal, so one made
+ * anew goes on where the last one died; IDLE is only reached when nothing that could be sent is left. */
 typedef struct _KtEngine KtEngine;
 
 typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_PUSH, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
@@ -29,12 +35,15 @@ typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_PUSH, KT_ENGINE_PULL,
 /* The store's writer gives the engine its KtLocal for the length of one call: @local is passed each time. */
 KtEngine     *kt_engine_new     (void);
 void          kt_engine_free    (KtEngine *engine);
-/* Wakes it: a round of push and pull is wanted (timer, local commit, live hint, "sync now"). */
+/* Wakes it: a round of push and pull is wanted (timer, local commit, live hint, "sync now"). During a round: another
+ * one follows it. During WAIT: at once, and the back-off starts from its beginning. */
 void          kt_engine_poke    (KtEngine *engine);
-/* What to send now. NULL without error: nothing; *wait_us: how long until it wants to be asked again (-1: until poked). */
+/* What to send now; the caller frees it. NULL without error: nothing; *wait_us: how long until it wants to be asked again (-1: until
+ * poked). Asked again without a reply in between, it takes the last request for lost. @token NULL: SIGNED_OUT.
+ * Error: a local failure; the state is as before, ask again later. */
 KtRequest    *kt_engine_next    (KtEngine *engine, KtLocal *local, const char *token, gint64 monotonic_us, gint64 *wait_us, GError **error);
-/* Hands in what came back for the last request: @reply, or NULL with the transport's @failure. FALSE: a local failure
- * (disk full, …) — the step will be repeated. Change sets are appended. */
+/* Hands in what came back for the last request: @reply (stays the caller's, but its body may be taken), or NULL with the
+ * transport's @failure. FALSE: a local failure (disk full, …): the step will be repeated. Change sets are appended. */
 gboolean      kt_engine_reply   (KtEngine *engine, KtLocal *local, KtReply *reply, const GError *failure, gint64 monotonic_us, GPtrArray *change_sets, GError **error);
 
 typedef struct
@@ -44,7 +53,8 @@ typedef struct
   GError       *problem;          /* why not, in words; NULL */
   gint64        pulled, pushed, refused, reviewed;   /* since kt_engine_poke began a round */
   gint64        rows_done, rows_total;               /* of a long pull; total 0: unknown */
-  gint64        seq;
+  gint64        seq;              /* of what is visible */
+  guint         failures;         /* in a row; 0 after a round in which everything worked */
 } KtEngineStatus;
 const KtEngineStatus *kt_engine_status (KtEngine *engine);
 
@@ -52,15 +62,21 @@ const KtEngineStatus *kt_engine_status (KtEngine *engine);
 /* HELLO, LOGIN, SCHEMA; stores identity, schema and the session file (0600). @password is wiped by the caller.
  * Errors: NETWORK, NOT_KONTOR, SERVER, AUTH, NEWER (protocol), UNSETTLED (another user's work waits here). */
 gboolean kt_session_login  (KtLocal *local, KtTransport *transport, const char *base, const char *user, const char *password, GCancellable *cancellable, GError **error);
-/* The token goes, cache and outbox stay. *unsettled: how many mutations wait. Works without network (the server is told if it can be). */
+/* The token goes, cache and outbox stay. *unsettled: how many mutations wait. Works without network (@transport may be NULL;
+ * the server is told if it can be). The token is gone from the disk before the network is touched (scenario 56). */
 gboolean kt_session_logout (KtLocal *local, KtTransport *transport, gint64 *unsettled, GError **error);
-char    *kt_session_token  (KtLocal *local, GError **error);        /* NULL: signed out */
+/* NULL without error: signed out. A session file that belongs to another user or device than the profile is none (scenario 55). */
+char    *kt_session_token  (KtLocal *local, GError **error);
+/* Where the profile was last signed in, also after a logout. NULL without error: never. */
 char    *kt_session_base   (KtLocal *local, GError **error);
+/* The server did not know @token any more: it is forgotten, unless another one was stored meanwhile. */
+gboolean kt_session_expire (KtLocal *local, const char *token, GError **error);
 
 /* ---- blocking runner for the command line and tests ---- */
 typedef void (*KtSyncProgress) (const KtEngineStatus *status, gpointer data);
 /* One round until settled: everything queued has a verdict and is visible, pulled to the head. BUSY if another process syncs this profile (after 10 s).
- * Errors NETWORK, …; transient ones are retried @retries times with back-off. */
+ * Errors NETWORK, …; transient ones are retried @retries times with back-off. AUTH: signed out. @result may be NULL and is
+ * filled in on failure, too; its problem is always NULL. */
 gboolean kt_sync_run (KtLocal *local, KtTransport *transport, guint retries, KtSyncProgress progress, gpointer data, GCancellable *cancellable, KtEngineStatus *result, GError **error);
 /* The ledger of a record from the server, kept locally; falls back to what is kept when offline (*fresh FALSE). JSON array. */
 char    *kt_sync_history (KtLocal *local, KtTransport *transport, const KtObject *object, const KtId *id, gboolean *fresh, GCancellable *cancellable, GError **error);
@@ -68,6 +84,17 @@ char    *kt_sync_history (KtLocal *local, KtTransport *transport, const KtObject
 char    *kt_sync_verify  (KtLocal *local, KtTransport *transport, GCancellable *cancellable, gboolean *equal, GError **error);
 gboolean kt_sync_fetch_blob (KtLocal *local, KtTransport *transport, const char *sha256, gint64 size, GCancellable *cancellable, GError **error);   /* resumes inside the file, verifies */
 
+/* ---- DIR/sync.lock: one syncer per profile at a time (scenario 9), and when it last ended well ---- */
+typedef struct _KtSyncLock KtSyncLock;
+/* Waits up to @wait_ms. BUSY names the process that holds it. */
+KtSyncLock *kt_sync_lock_take (const char *dir, guint wait_ms, GCancellable *cancellable, GError **error);
+void        kt_sync_lock_free (KtSyncLock *lock);
+/* Writes down that a round ended well at @now_us (for show only: not durable, and no commit for a round without news). */
+void        kt_sync_lock_done (KtSyncLock *lock, gint64 now_us);
+/* *last_us: 0 never. *busy: whether somebody syncs right now. Either may be NULL. */
+void        kt_sync_lock_peek (const char *dir, gint64 *last_us, gboolean *busy);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtEngine, kt_engine_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtSyncLock, kt_sync_lock_free)
 
 G_END_DECLS

@@ -27,5 +27,8 @@ gboolean  kt_syncer_logout_finish (KtSyncer *syncer, GAsyncResult *result, gint6
 /* JSON array text of the record's ledger; *fresh FALSE when offline. */
 void      kt_syncer_history_async  (KtSyncer *syncer, const KtObject *object, const KtId *id, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 char     *kt_syncer_history_finish (KtSyncer *syncer, GAsyncResult *result, gboolean *fresh, GError **error);
+/* An attachment to open: fetched (resumed, verified) unless it is here already. Finish gives its path, g_free. */
+void      kt_syncer_fetch_blob_async  (KtSyncer *syncer, const char *sha256, gint64 size, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+char     *kt_syncer_fetch_blob_finish (KtSyncer *syncer, GAsyncResult *result, GError **error);
 
 G_END_DECLS

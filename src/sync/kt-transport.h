@@ -7,20 +7,22 @@
 
 G_BEGIN_DECLS
 
-/* How a request gets to a server and a reply back. Blocking, called from the
- * one thread that syncs. HTTP in the programs, a direct call or a hostile network in tests. */
+/* How a request gets to a server and a reply back. Blocking, called from one
+ * thread at a time. HTTP in the programs, a direct call or a hostile network in tests. */
 typedef struct _KtTransport KtTransport;
 typedef struct
 {
   /* NULL: no answer (error NETWORK, cancelled, …). Any HTTP status is a reply. */
   KtReply *(*send)  (KtTransport *transport, const KtRequest *request, GCancellable *cancellable, GError **error);
-  /* Waits up to @timeout_ms for "there is more" (live channel). TRUE: hint arrived. FALSE without error: timeout or no channel. */
+  /* Waits up to @timeout_ms for "there is more than @seen_seq" (live channel). TRUE: hint arrived. FALSE without error: the time is
+   * over; without a channel it is waited out all the same. Errors: G_IO_ERROR_CANCELLED, AUTH. NULL: there is no channel. */
   gboolean (*wait)  (KtTransport *transport, const char *token, gint64 seen_seq, guint timeout_ms, GCancellable *cancellable, GError **error);
   void     (*free)  (KtTransport *transport);
 } KtTransportClass;
 struct _KtTransport { const KtTransportClass *klass; guint64 bytes_out, bytes_in, requests; };
 
 KtReply  *kt_transport_send (KtTransport *transport, const KtRequest *request, GCancellable *cancellable, GError **error);
+gboolean  kt_transport_wait (KtTransport *transport, const char *token, gint64 seen_seq, guint timeout_ms, GCancellable *cancellable, GError **error);
 void      kt_transport_free (KtTransport *transport);
 
 /* libsoup. @base: "http://127.0.0.1:41234" or "https://crm.example.com[/path]"; a bare host name gets https.
