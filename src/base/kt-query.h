@@ -27,8 +27,10 @@ typedef enum { KT_TERM_FIELD, KT_TERM_ID, KT_TERM_REV, KT_TERM_DELETED } KtTerm;
 
 typedef enum
 {
-  KT_OPERAND_VALUE,     /* canonical value of the field                      */
-  KT_OPERAND_TITLE,     /* text to compare with the referenced record's title */
+  KT_OPERAND_VALUE,     /* canonical value of the field; exceptions: ref_any may have type ID (any object), money
+                           currency "" (any), has: TEXT (one element; of many the id as text), contains, starts: TEXT
+                           in NFC as typed (whoever compiles folds it) */
+  KT_OPERAND_TITLE,     /* kt_text_fold'ed TEXT to compare with the referenced record's folded title */
   KT_OPERAND_TODAY,     /* the day + offset: resolved when compiled to SQL; against a date_time its start (in the reader's zone) */
   KT_OPERAND_ME,        /* the signed-in user's id */
   KT_OPERAND_NOW,       /* the instant + offset; date_time only */
