@@ -254,13 +254,15 @@ _kt_csv_detect_encoding (const guint8 *sample, gsize len)
 
 /* ---- separator ------------------------------------------------------- */
 
-/* Counts the cells of the first rows as @separator would cut them. */
+/* Counts the cells of the first rows as @separator would cut them, and the
+ * quotes that would stand inside a cell: there are few behind the right one. */
 static guint
-probe (const char *text, gsize len, char separator, gboolean whole, guint counts[MAX_PROBE_ROWS])
+probe (const char *text, gsize len, char separator, gboolean whole, guint counts[MAX_PROBE_ROWS], guint *n_stray)
 {
   guint n_rows = 0, cells = 1;
   gboolean quoted = FALSE, start = TRUE, blank = TRUE;
 
+  *n_stray = 0;
   for (gsize i = 0; i < len && n_rows < MAX_PROBE_ROWS; i++)
     {
       char c = text[i];
@@ -294,7 +296,10 @@ probe (const char *text, gsize len, char separator, gboolean whole, guint counts
           start = blank = TRUE;
         }
       else
-        start = blank = FALSE;
+        {
+          *n_stray += c == '"';
+          start = blank = FALSE;
+        }
     }
   if (!blank && n_rows < MAX_PROBE_ROWS && (whole || n_rows == 0))
     counts[n_rows++] = cells;
@@ -320,7 +325,8 @@ _kt_csv_detect_separator (const char *text, gsize len, gboolean whole)
   for (guint i = 0; i < G_N_ELEMENTS (candidates); i++)
     {
       guint counts[MAX_PROBE_ROWS];
-      guint n = probe (text, len, candidates[i], whole, counts);
+      guint n_stray;
+      guint n = probe (text, len, candidates[i], whole, counts, &n_stray);
       guint mode = 0, n_mode = 0;
       double score;
 
@@ -339,7 +345,8 @@ _kt_csv_detect_separator (const char *text, gsize len, gboolean whole)
       if (mode < 2)
         continue;
       /* How many rows agree, first of all the header; then the number of columns. */
-      score = (double) n_mode / n * 2 + (counts[0] == mode ? 1 : 0) + (mode < 50 ? mode / 100.0 : 0.5);
+      score = (double) n_mode / n * 2 + (counts[0] == mode ? 1 : 0) + (mode < 50 ? mode / 100.0 : 0.5)
+              - MIN (1.0, (double) n_stray / n);
       if (score > best_score)
         {
           best_score = score;

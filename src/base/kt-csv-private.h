@@ -8,7 +8,6 @@ G_BEGIN_DECLS
 /* What a file is, from its first bytes. */
 
 #define CSV_SAMPLE   65536                 /* a sample this long may end anywhere */
-#define CSV_PIVOT    4096
 #define CSV_MAX_FEED (512 * 1024 * 1024)
 
 /* FALSE and INVALID when the sample is known to be something else; the message names it and the remedy. */

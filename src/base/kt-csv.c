@@ -46,9 +46,6 @@ struct _KtCsv
   char       *encoding;
   UConverter *from;          /* NULL: the bytes are UTF-8 */
   UConverter *to;
-  UChar      *pivot;
-  UChar      *pivot_source;
-  UChar      *pivot_target;
   GByteArray *in;            /* decoded, not yet cut up */
   GByteArray *row;           /* text of the row being read */
   GArray     *cells;         /* Cell of that row */
@@ -129,9 +126,15 @@ decode_utf8 (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end)
   /* First complete what the last feed left over. */
   while (csv->n_tail > 0 && len > 0)
     {
+      if ((*bytes & 0xc0) != 0x80)
+        {
+          append_checked (csv, csv->tail, csv->n_tail);   /* which reports it */
+          csv->n_tail = 0;
+          break;
+        }
       csv->tail[csv->n_tail++] = *bytes++;
       len--;
-      if (csv->n_tail == 4 || unfinished_tail (csv->tail, csv->n_tail) == 0)
+      if (unfinished_tail (csv->tail, csv->n_tail) == 0)
         {
           append_checked (csv, csv->tail, csv->n_tail);
           csv->n_tail = 0;
@@ -149,43 +152,56 @@ decode_utf8 (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end)
 }
 
 static void
+append_utf16 (KtCsv *csv, const UChar *text, gsize n)
+{
+  guint at = csv->in->len;
+  char *target, *start;
+  const UChar *source = text;
+  UErrorCode status = U_ZERO_ERROR;
+
+  /* At most three bytes a unit, and what the converter kept of a surrogate pair. */
+  g_byte_array_set_size (csv->in, at + (guint) n * 3 + 8);
+  start = target = (char *) csv->in->data + at;
+  ucnv_fromUnicode (csv->to, &target, start + n * 3 + 8, &source, text + n, NULL, FALSE, &status);
+  g_byte_array_set_size (csv->in, at + (guint) (target - start));
+}
+
+static void
 decode_converted (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end)
 {
   const char *source = (const char *) bytes;
   const char *source_end = source + len;
-  char buffer[16 * 1024];
+  UChar buffer[4096];
+  UErrorCode status = U_BUFFER_OVERFLOW_ERROR;
 
-  while (csv->bad == NULL)
+  while (status == U_BUFFER_OVERFLOW_ERROR && csv->bad == NULL)
     {
-      UErrorCode status = U_ZERO_ERROR;
-      char *target = buffer;
-      gsize n;
+      UChar *target = buffer;
 
-      ucnv_convertEx (csv->to, csv->from, &target, buffer + sizeof buffer, &source, source_end, csv->pivot,
-                      &csv->pivot_source, &csv->pivot_target, csv->pivot + CSV_PIVOT, FALSE, end, &status);
-      n = (gsize) (target - buffer);
-      if (memchr (buffer, '\0', n) != NULL)
-        {
-          n = (gsize) ((char *) memchr (buffer, '\0', n) - buffer);
-          set_bad (csv, g_strdup ("there is a NUL character, so this is not text"));
-        }
-      g_byte_array_append (csv->in, (const guint8 *) buffer, (guint) n);
-      if (U_SUCCESS (status))
-        break;
-      if (status == U_TRUNCATED_CHAR_FOUND)
-        set_bad (csv, g_strdup ("the file ends in the middle of a character; it seems to be cut off"));
-      else if (status != U_BUFFER_OVERFLOW_ERROR)
-        {
-          char wrong[8];
-          int8_t n_wrong = sizeof wrong;
-          UErrorCode ignored = U_ZERO_ERROR;
+      status = U_ZERO_ERROR;
+      ucnv_toUnicode (csv->from, &target, buffer + G_N_ELEMENTS (buffer), &source, source_end, NULL, end, &status);
+      for (const UChar *p = buffer; p < target; p++)
+        if (*p == 0)
+          {
+            target = (UChar *) p;
+            set_bad (csv, g_strdup ("there is a NUL character, so this is not text"));
+          }
+      append_utf16 (csv, buffer, (gsize) (target - buffer));
+    }
+  if (csv->bad != NULL || U_SUCCESS (status))
+    return;
+  if (status == U_TRUNCATED_CHAR_FOUND)
+    set_bad (csv, g_strdup ("the file ends in the middle of a character; it seems to be cut off"));
+  else
+    {
+      char wrong[8];
+      int8_t n_wrong = sizeof wrong;
+      UErrorCode ignored = U_ZERO_ERROR;
 
-          ucnv_getInvalidChars (csv->from, wrong, &n_wrong, &ignored);
-          set_bad (csv,
-                   g_strdup_printf ("byte 0x%02X is not valid %s; choose the file's encoding",
-                                    U_SUCCESS (ignored) && n_wrong > 0 ? (guint) (guint8) wrong[0] : 0,
-                                    csv->encoding));
-        }
+      ucnv_getInvalidChars (csv->from, wrong, &n_wrong, &ignored);
+      set_bad (csv, g_strdup_printf ("byte 0x%02X is not valid %s; choose the file's encoding",
+                                     U_SUCCESS (ignored) && n_wrong > 0 ? (guint) (guint8) wrong[0] : 0,
+                                     csv->encoding));
     }
 }
 
@@ -210,8 +226,6 @@ open_converters (KtCsv *csv, GError **error)
       g_set_error (error, KT_ERROR, KT_ERROR_INTERNAL, "ICU cannot convert to UTF-8: %s", u_errorName (status));
       return FALSE;
     }
-  csv->pivot = g_new (UChar, CSV_PIVOT);
-  csv->pivot_source = csv->pivot_target = csv->pivot;
   return TRUE;
 }
 
@@ -258,7 +272,6 @@ kt_csv_new (const guint8 *sample, gsize len, const char *encoding, char separato
           decode_converted (csv, sample, len, FALSE);
           ucnv_reset (csv->from);
           ucnv_reset (csv->to);
-          csv->pivot_source = csv->pivot_target = csv->pivot;
         }
       else
         decode_utf8 (csv, sample, len, FALSE);
@@ -280,7 +293,6 @@ kt_csv_free (KtCsv *csv)
     return;
   g_clear_pointer (&csv->from, ucnv_close);
   g_clear_pointer (&csv->to, ucnv_close);
-  g_free (csv->pivot);
   g_byte_array_unref (csv->in);
   g_byte_array_unref (csv->row);
   g_array_unref (csv->cells);

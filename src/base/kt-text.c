@@ -262,11 +262,15 @@ fold_code_point (gunichar c, const char *text, gsize len)
 
   if (G_UNLIKELY (folded == NULL))
     {
-      g_autoptr (GString) out = g_string_new (NULL);
+      GString *out = g_string_new (NULL);
+      char *mine;
 
       fold_segment (text, len, out);
-      folded = g_intern_string (out->str);
-      g_atomic_pointer_set (&fold_cache[c], folded);
+      mine = g_string_free (out, FALSE);
+      if (g_atomic_pointer_compare_and_exchange (&fold_cache[c], NULL, mine))
+        return mine;
+      g_free (mine);
+      folded = g_atomic_pointer_get (&fold_cache[c]);
     }
   return folded;
 }
