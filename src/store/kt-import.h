@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * earlier or later. Rows that fail are reported with row and column and written to a
  * report file with a reason column; the others go in, in mutations of up to 500
  * records of one batch, which can be undone as a whole.                         */
-typedef struct { char *column; char *field /* path; NULL: ignored */; char *sample[3]; double confidence; } KtImportColumn;
+typedef struct { char *column; char *field /* path; NULL: ignored */; char *sample[3]; double confidence; guint again_of; /* 1 + index of the column it repeats; 0: itself */ } KtImportColumn;
 
 typedef struct
 {
@@ -30,6 +30,8 @@ typedef struct
   char      *null_text;          /* cells read as empty besides ""; default "NULL" and "\\N" */
   gboolean   create_missing;     /* make referenced records (title only) that are not found */
   guint64    rows_guess;
+  guint      n_file_columns;     /* the first of `columns`; after them repetitions */
+  KtSchema  *schema;             /* keeps `object` alive */
 } KtImportPlan;
 
 /* Reads the head of the file, detects form, guesses the mapping from header names (labels and aliases in English
@@ -45,6 +47,7 @@ typedef struct
 {
   guint64    read, created, updated, unchanged, failed;
   GPtrArray *errors;             /* KtImportError*, the first 1,000 */
+  GPtrArray *notes;              /* char*: what was understood, e.g. "Discount: fractions such as 0.15 were read as 15 %" */
   char      *batch;              /* for undo; NULL on dry run */
   char      *report;             /* path of the file with rejected rows, or NULL */
 } KtImportResult;

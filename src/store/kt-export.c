@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* A list as CSV that kt_import_run reads back: amounts and addresses are cut
+ * into columns that its guesses recognise, references are written by title. */
+
+#define G_LOG_DOMAIN "kt-store"
+
+#include "config.h"
+
+#include "store/kt-import.h"
+
+#include <string.h>
+
+#include "base/kt-csv.h"
+#include "base/kt-decimal.h"
+#include "base/kt-error.h"
+
+#define CHUNK 500
+
+static const char *const address_parts[] = { "street", "city", "region", "postcode", "country" };
+static const char *const address_labels_zh[] = { "街道", "城市", "省份", "邮编", "国家" };
+
+typedef struct
+{
+  const KtField *field;    /* NULL: the id */
+  const char    *part;     /* of an address, or "currency"; NULL: the value */
+} Column;
+
+static GArray *
+plan_columns (const KtField *const *fields)
+{
+  GArray *columns = g_array_new (FALSE, TRUE, sizeof (Column));
+  Column column = { 0 };
+
+  g_array_append_val (columns, column);
+  for (guint i = 0; fields[i] != NULL; i++)
+    {
+      column = (Column) { fields[i], NULL };
+      if (fields[i]->type == KT_FIELD_ADDRESS)
+        {
+          for (guint p = 0; p < G_N_ELEMENTS (address_parts); p++)
+            {
+              column.part = address_parts[p];
+              g_array_append_val (columns, column);
+            }
+          continue;
+        }
+      g_array_append_val (columns, column);
+      if (fields[i]->type == KT_FIELD_MONEY)
+        {
+          column.part = "currency";
+          g_array_append_val (columns, column);
+        }
+    }
+  return columns;
+}
+
+static char *
+column_header (const Column *column,
+               gboolean      labels,
+               const char   *locale)
+{
+  gboolean chinese = locale != NULL && g_str_has_prefix (locale, "zh");
+  const char *part = column->part;
+
+  if (column->field == NULL)
+    return g_strdup ("Kontor ID");
+  if (!labels)
+    return part != NULL ? g_strdup_printf ("%s.%s", column->field->name, part) : g_strdup (column->field->name);
+  if (part == NULL)
+    return g_strdup (kt_field_label (column->field, locale));
+  if (chinese && strcmp (part, "currency") == 0)
+    part = "币种";
+  for (guint i = 0; chinese && i < G_N_ELEMENTS (address_parts); i++)
+    if (strcmp (column->part, address_parts[i]) == 0)
+      part = address_labels_zh[i];
+  return g_strdup_printf ("%s %s", kt_field_label (column->field, locale), part);
+}
+
+/* Titles of all references of a chunk, asked for at once: id text → title. */
+static GHashTable *
+chunk_titles (KtLocal   *local,
+              GPtrArray *records,
+              GArray    *columns,
+              GError   **error)
+{
+  g_autoptr (GHashTable) titles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr (GArray) keys = g_array_new (FALSE, TRUE, sizeof (KtRefKey));
+  g_autoptr (GPtrArray) found = NULL;
+
+  for (guint r = 0; r < records->len; r++)
+    {
+      const KtRecord *record = g_ptr_array_index (records, r);
+
+      for (guint c = 0; record != NULL && c < columns->len; c++)
+        {
+          const KtField *field = g_array_index (columns, Column, c).field;
+          const KtValue *value = field != NULL ? &record->values[field->index] : NULL;
+          KtRefKey key = { 0 };
+
+          if (value == NULL || value->type == KT_VALUE_NULL)
+            continue;
+          if (value->type == KT_VALUE_ID)
+            key.object = field->to != NULL && field->to[0] != NULL && field->to[1] == NULL
+                             ? kt_schema_object (record->object->schema, field->to[0]) : NULL;
+          else if (value->type == KT_VALUE_ANY)
+            key.object = kt_schema_object (record->object->schema, value->v.ref.object);
+          else if (field->type == KT_FIELD_MANY)
+            {
+              g_autoptr (KtJson) list = kt_json_parse (value->v.text, -1, NULL);
+
+              key.object = field->to != NULL && field->to[0] != NULL ? kt_schema_object (record->object->schema, field->to[0]) : NULL;
+              for (guint i = 0; i < kt_json_length (list); i++)
+                if (kt_id_parse (kt_json_string (kt_json_at (list, i), ""), -1, &key.id))
+                  g_array_append_val (keys, key);
+              continue;
+            }
+          else
+            continue;
+          key.id = value->v.ref.id;
+          g_array_append_val (keys, key);
+        }
+    }
+  if (keys->len == 0)
+    return g_steal_pointer (&titles);
+  found = kt_local_titles (local, (const KtRefKey *) keys->data, keys->len, error);
+  if (found == NULL)
+    return NULL;
+  for (guint i = 0; i < keys->len; i++)
+    {
+      const char *title = g_ptr_array_index (found, i);
+
+      if (title != NULL)
+        g_hash_table_insert (titles, kt_id_to_string (&g_array_index (keys, KtRefKey, i).id), g_strdup (title));
+    }
+  return g_steal_pointer (&titles);
+}
+
+static char *
+title_or_id (GHashTable *titles,
+             const KtId *id)
+{
+  g_autofree char *text = kt_id_to_string (id);
+  const char *title = g_hash_table_lookup (titles, text);
+
+  return title != NULL ? g_strdup (title) : g_steal_pointer (&text);
+}
+
+static char *
+cell_text (const Column   *column,
+           const KtRecord *record,
+           GHashTable     *titles,
+           gboolean        labels,
+           const char     *locale)
+{
+  const KtField *field = column->field;
+  const KtValue *value;
+  char number[64];
+
+  if (field == NULL)
+    return kt_id_to_string (&record->id);
+  value = &record->values[field->index];
+  switch ((KtValueType) value->type)
+    {
+    case KT_VALUE_NULL:
+      return g_strdup ("");
+    case KT_VALUE_BOOL:
+      return g_strdup (value->v.integer ? "true" : "false");
+    case KT_VALUE_INT:
+      return g_strdup_printf ("%" G_GINT64_FORMAT, value->v.integer);
+    case KT_VALUE_DECIMAL:
+      kt_decimal_format (value->v.integer, value->scale, number, sizeof number);
+      return g_strdup (number);
+    case KT_VALUE_MONEY:
+      if (column->part != NULL)
+        return g_strdup (value->currency);
+      kt_decimal_format (value->v.integer, KT_MONEY_SCALE, number, sizeof number);
+      return g_strdup (number);
+    case KT_VALUE_ID:
+      return title_or_id (titles, &value->v.ref.id);
+    case KT_VALUE_ANY:
+      {
+        g_autofree char *title = title_or_id (titles, &value->v.ref.id);
+
+        return g_strdup_printf ("%s:%s", value->v.ref.object, title);
+      }
+    case KT_VALUE_JSON:
+      if (column->part != NULL)
+        {
+          g_autoptr (KtJson) json = kt_json_parse (value->v.text, -1, NULL);
+
+          return g_strdup (kt_json_get_string (json, column->part, ""));
+        }
+      return g_strdup (value->v.text);
+    case KT_VALUE_LIST:
+      {
+        g_autoptr (KtJson) list = kt_json_parse (value->v.text, -1, NULL);
+        g_autoptr (GString) out = g_string_new (NULL);
+
+        for (guint i = 0; i < kt_json_length (list); i++)
+          {
+            const char *text = kt_json_string (kt_json_at (list, i), "");
+            const KtOption *option = labels ? kt_field_option (field, text) : NULL;
+            const char *title = field->type == KT_FIELD_MANY ? g_hash_table_lookup (titles, text) : NULL;
+
+            g_string_append_printf (out, "%s%s", i > 0 ? ";" : "",
+                                    title != NULL ? title : option != NULL ? kt_option_label (option, locale) : text);
+          }
+        return g_string_free (g_steal_pointer (&out), FALSE);
+      }
+    case KT_VALUE_TEXT:
+    default:
+      if (field->type == KT_FIELD_CHOICE && labels)
+        {
+          const KtOption *option = kt_field_option (field, value->v.text);
+
+          if (option != NULL)
+            return g_strdup (kt_option_label (option, locale));
+        }
+      return g_strdup (value->v.text);
+    }
+}
+
+static void
+write_record (GString        *out,
+              GArray         *columns,
+              const KtRecord *record,
+              GHashTable     *titles,
+              gboolean        labels,
+              const char     *locale)
+{
+  g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint c = 0; c < columns->len; c++)
+    g_ptr_array_add (cells, record != NULL
+                                ? cell_text (&g_array_index (columns, Column, c), record, titles, labels, locale)
+                                : column_header (&g_array_index (columns, Column, c), labels, locale));
+  kt_csv_write_row (out, (const char *const *) cells->pdata, cells->len, TRUE);
+}
+
+static gboolean
+write_all (KtLocal        *local,
+           const KtQuery  *query,
+           GArray         *rids,
+           GArray         *columns,
+           GOutputStream  *stream,
+           gboolean        labels,
+           const char     *locale,
+           guint64        *written,
+           GCancellable   *cancellable,
+           GError        **error)
+{
+  g_autoptr (GString) out = g_string_new ("\xef\xbb\xbf");
+
+  write_record (out, columns, NULL, NULL, labels, locale);
+  for (guint at = 0; at < rids->len || out->len > 0; at += CHUNK)
+    {
+      guint n = at < rids->len ? MIN (CHUNK, rids->len - at) : 0;
+      g_autoptr (GPtrArray) records = NULL;
+      g_autoptr (GHashTable) titles = NULL;
+
+      if (n > 0)
+        {
+          records = kt_local_rows (local, query->object, &g_array_index (rids, gint64, at), n, error);
+          titles = records != NULL ? chunk_titles (local, records, columns, error) : NULL;
+          if (titles == NULL)
+            return FALSE;
+          for (guint r = 0; r < records->len; r++)
+            if (g_ptr_array_index (records, r) != NULL)
+              {
+                write_record (out, columns, g_ptr_array_index (records, r), titles, labels, locale);
+                (*written)++;
+              }
+        }
+      if (!g_output_stream_write_all (stream, out->str, out->len, NULL, cancellable, error))
+        return FALSE;
+      g_string_truncate (out, 0);
+    }
+  return TRUE;
+}
+
+gboolean
+kt_export_run (KtLocal              *local,
+               const KtQuery        *query,
+               const KtField *const *fields,
+               const char           *path,
+               gboolean              labels,
+               const char           *locale,
+               guint64              *rows,
+               GCancellable         *cancellable,
+               GError              **error)
+{
+  g_autoptr (GArray) rids = NULL;
+  g_autoptr (GArray) columns = NULL;
+  g_autoptr (GFile) file = NULL;
+  g_autoptr (GFileOutputStream) stream = NULL;
+  guint64 written = 0;
+
+  g_return_val_if_fail (local != NULL && query != NULL && fields != NULL && path != NULL, FALSE);
+
+  rids = kt_local_query (local, query, cancellable, error);
+  if (rids == NULL)
+    return FALSE;
+  columns = plan_columns (fields);
+  file = g_file_new_for_path (path);
+  stream = g_file_replace (file, NULL, FALSE, G_FILE_CREATE_PRIVATE, cancellable, error);
+  if (stream == NULL)
+    {
+      g_prefix_error (error, "%s cannot be written: ", path);
+      return FALSE;
+    }
+  if (!write_all (local, query, rids, columns, G_OUTPUT_STREAM (stream), labels, locale, &written, cancellable, error))
+    {
+      g_autoptr (GCancellable) drop = g_cancellable_new ();
+
+      /* A cancelled close leaves what was there before. */
+      g_cancellable_cancel (drop);
+      g_output_stream_close (G_OUTPUT_STREAM (stream), drop, NULL);
+      return FALSE;
+    }
+  if (!g_output_stream_close (G_OUTPUT_STREAM (stream), cancellable, error))
+    return FALSE;
+  if (rows != NULL)
+    *rows = written;
+  return TRUE;
+}
