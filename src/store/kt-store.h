@@ -15,11 +15,13 @@ G_BEGIN_DECLS
 #define KT_TYPE_STORE (kt_store_get_type ())
 G_DECLARE_FINAL_TYPE (KtStore, kt_store, KT, STORE, GObject)
 
+/* @env NULL: the system's clock and random numbers. @locale NULL: as it is. */
 void      kt_store_open_async  (const char *dir, KtLocalFlags flags, const KtEnv *env, const char *locale, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 KtStore  *kt_store_open_finish (GAsyncResult *result, GError **error);
 /* Finishes what is queued; blocks until the threads ended. The object may then only be unreffed. */
 void      kt_store_close       (KtStore *store);
 
+const KtEnv    *kt_store_env      (KtStore *store);       /* never NULL; for a KtLocal beside it */
 const KtSchema *kt_store_schema   (KtStore *store);       /* as of the last "changed" */
 const KtIdentity *kt_store_identity (KtStore *store);
 gboolean        kt_store_ready    (KtStore *store);
