@@ -96,6 +96,9 @@ KtSchema *kt_schema_from_json  (const char *text, gssize len, GError **error);
 const char *kt_schema_to_json  (const KtSchema *schema);         /* borrowed, canonical, computed once */
 const char *kt_schema_digest   (const KtSchema *schema);         /* hex SHA-256 of that text: its identity on the wire (ETag) */
 guint     kt_schema_version    (const KtSchema *schema);
+/* @schema with the object numbers of @older kept (retired ones stay taken) and
+ * new objects numbered behind them: what an upgrade of the pack goes through. */
+KtSchema *kt_schema_with_numbers (const KtSchema *schema, const KtSchema *older, GError **error);
 KtSchema *kt_schema_ref        (const KtSchema *schema);
 void      kt_schema_unref      (KtSchema *schema);
 
@@ -120,7 +123,7 @@ typedef struct
 {
   GPtrArray *new_objects;      /* const KtObject* of @to */
   GPtrArray *new_fields;       /* const KtField* of @to, in objects that both have */
-  GPtrArray *new_indices;      /* const KtField* of @to that became indexed */
+  GPtrArray *new_indices;      /* const KtField* of @to that became indexed, new fields included */
   GPtrArray *retired_fields;   /* const KtField* of @from */
   GPtrArray *retired_objects;
   GPtrArray *retyped_fields;   /* const KtField* of @to whose storage or scale changed */

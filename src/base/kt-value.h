@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  *   storage  field types                                  canonical form
  *   NULL     any                                          also what "" is, for every type: blank is NULL
  *   BOOL     boolean                                      0 / 1
- *   INT      integer, duration (seconds)                  int64
+ *   INT      integer, duration (seconds)                  int64 of at most 18 digits
  *   DECIMAL  decimal, percent                             mantissa at the field's scale
  *   MONEY    money                                        mantissa at scale 4, ISO code "EUR"; two columns f, f_currency
  *   TEXT     text long_text rich_text email phone url     UTF-8 NFC, CRLF → LF, no U+0000; text/email/phone/url trimmed, no control characters
@@ -25,7 +25,7 @@ G_BEGIN_DECLS
  *   ID       ref                                          16 bytes
  *   ANY      ref_any                                      id + object name; two columns f, f_object
  *   LIST     choices tags many                            canonical JSON array of strings, sorted bytewise, no repeats
- *   JSON     json address                                 canonical JSON text (keys sorted); address: only known non-blank members
+ *   JSON     json address                                 canonical JSON text (keys sorted, at most 16 levels); address: only known non-blank members
  *
  * A zeroed struct is NULL. Owned text is freed by kt_value_clear. */
 typedef enum
@@ -85,6 +85,11 @@ void kt_value_set_any   (KtValue *value, const char *object, const KtId *id);
  *   choices, tags, many ["a","b"] · json anything · address {"street":…,"city":…,"region":…,"postcode":…,"country":…} */
 gboolean kt_value_from_json   (const KtField *field, const KtJson *json, KtValue *out, GError **error);
 gboolean kt_value_from_reader (const KtField *field, KtJsonReader *reader, KtJsonType token, KtValue *out, GError **error);
+/* The same for values that were checked when they were written, perhaps against
+ * an earlier schema (pulled rows, before-values, the ledger): form and type must
+ * be right, but retired options, old targets and longer texts are taken. */
+gboolean kt_value_load_json   (const KtField *field, const KtJson *json, KtValue *out, GError **error);
+gboolean kt_value_load_reader (const KtField *field, KtJsonReader *reader, KtJsonType token, KtValue *out, GError **error);
 void     kt_value_to_json     (const KtValue *value, KtJsonWriter *writer);
 char    *kt_value_to_string   (const KtValue *value);            /* wire form as JSON text */
 
