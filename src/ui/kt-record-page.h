@@ -9,13 +9,11 @@ G_BEGIN_DECLS
 
 /* One record: header facts and actions, sections from the layout with edit in
  * place, related lists, timeline. The same widget in the main window and in a window of its own.
- * property "title". Actions: record.save  record.revert  record.delete  record.restore  record.open-window  record.add-note */
+ * A KtView. Actions: record.save  record.revert  record.delete  record.restore  record.open-window  record.add-note */
 #define KT_TYPE_RECORD_PAGE (kt_record_page_get_type ())
 G_DECLARE_FINAL_TYPE (KtRecordPage, kt_record_page, KT, RECORD_PAGE, GtkWidget)
 GtkWidget *kt_record_page_new (KtWorkspace *workspace, KtEditor *editor);
 KtEditor  *kt_record_page_get_editor (KtRecordPage *self);
-/* TRUE when leaving would lose nothing (edits are saved or kept); otherwise asks by itself and navigates when answered. */
-gboolean   kt_record_page_may_leave (KtRecordPage *self);
 
 /* A record in a window of its own (kt-record-window.c), also for new ones. */
 GtkWindow *kt_record_window_new (GtkApplication *application, KtWorkspace *workspace, KtEditor *editor);

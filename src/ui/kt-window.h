@@ -12,19 +12,49 @@ G_BEGIN_DECLS
  * toplevel they stand in.
  *
  * actions: win.open-list (s object)  win.open-bin (s object, "" = all)  win.open-record ((ss) object, id)
- *          win.open-record-window ((ss))  win.new-record (s object)  win.search  win.review  win.import (s object)
+ *          win.open-record-window ((ss))  win.new-record (s object)  win.new  win.find  win.search  win.review  win.import (s object)
  *          win.export  win.back  win.sync-now  win.undo  app.preferences  app.about  app.quit  win.show-help-overlay */
 #define KT_TYPE_WINDOW (kt_window_get_type ())
 G_DECLARE_FINAL_TYPE (KtWindow, kt_window, KT, WINDOW, AdwApplicationWindow)
 
 KtWindow *kt_window_new (AdwApplication *application);
-void      kt_window_set_workspace (KtWindow *self, KtWorkspace *workspace);   /* NULL: first-run page */
+void      kt_window_set_workspace (KtWindow *self, KtWorkspace *workspace);   /* follows its state: first-run page, first pull, content */
+void      kt_window_show_problem  (KtWindow *self, const GError *error);      /* the profile cannot be opened: words and remedy */
+
+/* ---- what the window shows on its right: lists, records, review, search (kt-view.c) ---- */
+#define KT_TYPE_VIEW (kt_view_get_type ())
+G_DECLARE_INTERFACE (KtView, kt_view, KT, VIEW, GtkWidget)
+typedef void (*KtViewContinue) (gpointer data);
+struct _KtViewInterface
+{
+  GTypeInterface parent;
+  /* Texts of the header bar; emit kt_view_changed when they move. g_free; subtitle may be NULL. */
+  char      *(*get_title)        (KtView *self);
+  char      *(*get_subtitle)     (KtView *self);
+  /* Widgets the toplevel puts into its header bar while the view is shown; owned by the view; may be NULL. */
+  GtkWidget *(*get_header_start) (KtView *self);
+  GtkWidget *(*get_header_end)   (KtView *self);
+  /* TRUE: leave at once. FALSE: the view asks (unsaved edits) and calls @go when the person agrees. NULL: always TRUE. */
+  gboolean   (*may_leave)        (KtView *self, KtViewContinue go, gpointer data);
+  /* Ctrl+N, Ctrl+F here. May be NULL. */
+  void       (*make_new)         (KtView *self);
+  void       (*focus_filter)     (KtView *self);
+};
+char      *kt_view_get_title        (KtView *self);
+char      *kt_view_get_subtitle     (KtView *self);
+GtkWidget *kt_view_get_header_start (KtView *self);
+GtkWidget *kt_view_get_header_end   (KtView *self);
+gboolean   kt_view_may_leave        (KtView *self, KtViewContinue go, gpointer data);
+void       kt_view_make_new         (KtView *self);
+void       kt_view_focus_filter     (KtView *self);
+void       kt_view_changed          (KtView *self);     /* emits signal "view-changed" */
 
 /* ---- kt-navigation.c: for any widget; they find the toplevel and activate the action ---- */
 void kt_navigate_list   (GtkWidget *from, const KtObject *object);
 void kt_navigate_record (GtkWidget *from, const KtObject *object, const KtId *id);
 void kt_navigate_record_window (GtkWidget *from, const KtObject *object, const KtId *id);
 void kt_navigate_new    (GtkWidget *from, const KtObject *object);
+void kt_window_remember_done (KtWindow *self, KtDone *done);
 /* A toast with Undo; the last one is also what Ctrl+Z takes back. */
 void kt_toast_done  (GtkWidget *from, KtWorkspace *workspace, KtDone *done);
 /* A toast for a failure (cancelled is not shown). */
