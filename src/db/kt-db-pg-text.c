@@ -10,7 +10,7 @@
  *   TEXT of a column            TEXT COLLATE "C"            so that order is the order of bytes, as in SQLite
  *   WITHOUT ROWID, STRICT       nothing
  *   instr(a, b)                 strpos(a, b)
- *   kt_fold(a)                  as near to kt_text_fold as SQL comes: compatibility decomposition, lower case,
+ *   kt_fold(a)                  as near to kt_text_fold as SQL comes: normal form, lower case,
  *                               marks removed, blanks collapsed. ß and ς by hand; other full case foldings differ.
  *
  * Words of SQL are recognised in capitals only, functions in small letters. */
@@ -24,16 +24,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARKS                                                                                       \
-  "\\u0300-\\u036f\\u0483-\\u0489\\u0591-\\u05bd\\u05bf\\u05c1\\u05c2\\u05c4\\u05c5\\u0610-\\u061a" \
-  "\\u064b-\\u065f\\u0670\\u06d6-\\u06dc\\u0711\\u0730-\\u074a\\u093c\\u094d\\u0e31\\u0e34-\\u0e3a" \
-  "\\u0e47-\\u0e4e\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\u3099\\u309a\\ufe00-\\ufe0f"       \
-  "\\ufe20-\\ufe2f"
+/* The marks that kt_text_fold removes, and what Unicode says to ignore. */
+#define MARKS                                                                               \
+  "\\u0300-\\u036f\\u0483-\\u0487\\u0591-\\u05bd\\u05bf\\u05c1\\u05c2\\u05c4\\u05c5\\u05c7" \
+  "\\u064b-\\u065f\\u0670\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\ufe20-\\ufe2f"      \
+  "\\u00ad\\u061c\\u180b-\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\ufe00-\\ufe0f\\ufeff"
 
-#define FOLD_BEFORE "(btrim(regexp_replace(regexp_replace(replace(replace(lower(normalize(("
-#define FOLD_AFTER                                                                         \
-  "),NFKD) COLLATE \"%s\") COLLATE \"C\",'\303\237','ss'),'\317\202','\317\203'),'[" MARKS \
-  "]','','g'),'[\\s\\u0085\\u1680\\u2028\\u2029]+',' ','g')))"
+/* From inside: decompose, small letters, letters that do not decompose, marks, compose, blanks. */
+#define FOLD_BEFORE                                                                           \
+  "(btrim(regexp_replace(normalize(regexp_replace(replace(replace(replace(replace(translate(" \
+  "lower(normalize(("
+#define FOLD_AFTER                                                                                                \
+  "),NFKD) COLLATE \"%s\") COLLATE \"C\",'ðøđħıłŧƀɨς','dodhiltbiσ'),'æ','ae'),'œ','oe'),'þ','th')," \
+  "'ß','ss'),'[" MARKS "]','','g'),NFC),'[\\s\\u0085\\u1680\\u2028\\u2029]+',' ','g')))"
 
 typedef struct
 {

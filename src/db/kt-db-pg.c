@@ -293,7 +293,7 @@ _kt_db_pg_open (const char *uri, KtDbFlags flags, GError **error)
   PgDb *self = g_new0 (PgDb, 1);
 
   self->handle = PQconnectdbParams (keys, values, 1);
-  name = g_strdup_printf ("The PostgreSQL database %s%s%s",
+  name = g_strdup_printf ("PostgreSQL database %s%s%s",
                           PQdb (self->handle) != NULL ? PQdb (self->handle) : "",
                           PQhost (self->handle) != NULL ? " on " : "",
                           PQhost (self->handle) != NULL ? PQhost (self->handle) : "");
@@ -392,6 +392,19 @@ deallocate (PgDb *self, PgStmt *stmt)
   g_string_truncate (self->forgotten, 0);
 }
 
+/* A plan whose columns have changed would be refused. */
+static void
+pg_stale (KtStmt *base)
+{
+  PgDb *self = (PgDb *) base->db;
+  PgStmt *stmt = (PgStmt *) base;
+
+  if (!stmt->prepared)
+    return;
+  deallocate (self, stmt);
+  g_snprintf (stmt->name, sizeof stmt->name, "s%u", ++self->n_statements);
+}
+
 static void
 clear_result (PgStmt *stmt)
 {
@@ -488,11 +501,7 @@ make_ready (PgDb *self, PgStmt *stmt, GError **error)
   if (fits)
     return TRUE;
 
-  if (stmt->prepared)
-    {
-      deallocate (self, stmt);
-      g_snprintf (stmt->name, sizeof stmt->name, "s%u", ++self->n_statements);
-    }
+  pg_stale (&stmt->base);
   result = PQprepare (self->handle, stmt->name, stmt->text, stmt->n_parameters, stmt->types);
   fine = is_fine (result);
   if (!fine)
@@ -534,8 +543,7 @@ run (PgDb *self, PgStmt *stmt, GError **error)
     return TRUE;
   set_error (self, stmt->result, stmt->base.sql, error);
   /* Whatever it was, the next use may find other tables. */
-  deallocate (self, stmt);
-  g_snprintf (stmt->name, sizeof stmt->name, "s%u", ++self->n_statements);
+  pg_stale (&stmt->base);
   return FALSE;
 }
 
@@ -690,6 +698,7 @@ static const KtDbDriver driver = {
   .step = pg_step,
   .reset = pg_reset,
   .finalize = pg_finalize,
+  .stale = pg_stale,
   .is_null = pg_is_null,
   .get_int = pg_get_int,
   .get_text = pg_get_text,

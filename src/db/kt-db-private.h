@@ -29,6 +29,7 @@ typedef struct
   KtStep    (*step)       (KtStmt *stmt, GError **error);   /* sets stmt->changes at DONE */
   void      (*reset)      (KtStmt *stmt);                   /* also unbinds */
   void      (*finalize)   (KtStmt *stmt);
+  void      (*stale)      (KtStmt *stmt);                   /* idle, and the tables change; NULL: notices by itself */
 
   gboolean    (*is_null)  (KtStmt *stmt, int column);
   gint64      (*get_int)  (KtStmt *stmt, int column);
@@ -73,8 +74,6 @@ KtDb *_kt_db_pg_open     (const char *uri, KtDbFlags flags, GError **error);
 
 /* For drivers. */
 void      _kt_db_init       (KtDb *db, const KtDbDriver *driver, const char *name);
-/* Forgets all idle statements: the schema changed under them. */
-void      _kt_db_drop_idle  (KtDb *db);
 /* Keeps a statement for as long as the connection lives. */
 void      _kt_stmt_pin      (KtStmt *stmt);
 /* Tells a reader of the log which statement was meant; never with values. */

@@ -44,23 +44,6 @@ forget (KtStmt *stmt)
 }
 
 void
-_kt_db_drop_idle (KtDb *db)
-{
-  GList *next;
-
-  for (GList *l = db->idle.head; l != NULL; l = next)
-    {
-      KtStmt *stmt = l->data;
-
-      next = l->next;
-      if (stmt->pinned)
-        continue;
-      g_queue_unlink (&db->idle, l);
-      forget (stmt);
-    }
-}
-
-void
 _kt_stmt_pin (KtStmt *stmt)
 {
   stmt->pinned = TRUE;
@@ -320,9 +303,9 @@ kt_db_exec (KtDb *db, const char *sql, GError **error)
 {
   g_return_val_if_fail (db != NULL && sql != NULL, FALSE);
 
-  /* SQLite prepares again by itself; PostgreSQL would complain about plans whose result changed. */
-  if (kt_db_dialect (db) == KT_DIALECT_POSTGRESQL && changes_schema (sql))
-    _kt_db_drop_idle (db);
+  if (db->driver->stale != NULL && changes_schema (sql))
+    for (GList *l = db->idle.head; l != NULL; l = l->next)
+      db->driver->stale (l->data);
   return exec (db, sql, error);
 }
 
