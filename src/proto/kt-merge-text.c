@@ -8,6 +8,12 @@
  *   mine     a  X  b  c        chunk 1: mine X, base -, theirs -   → X
  *   base     a     b  c
  *   theirs   a     b  c  Y     chunk 2: mine -, base -, theirs Y   → Y
+ *
+ * Bare diff3 is not idempotent: with repeated lines the second match may fall
+ * elsewhere and the same line is added twice. A device that pulls its own edit
+ * before it hears of its verdict merges twice, so: a side that holds the other's
+ * edit already is the result, and a result that would not survive being merged
+ * again goes to a person.
  */
 
 #define G_LOG_DOMAIN "kt-proto"
@@ -144,8 +150,8 @@ append_lines (GString *out, const Lines *lines, int from, int to)
     }
 }
 
-gboolean
-kt_merge_text (const char *base, const char *mine, const char *theirs, char **result)
+static gboolean
+diff3 (const char *base, const char *mine, const char *theirs, char **result)
 {
   g_autoptr (GHashTable) known = g_hash_table_new (g_str_hash, g_str_equal);
   g_auto (Lines) b = { 0 };
@@ -155,8 +161,6 @@ kt_merge_text (const char *base, const char *mine, const char *theirs, char **re
   g_autofree int *in_theirs = NULL;
   g_autoptr (GString) out = g_string_new (NULL);
   int at_b = 0, at_m = 0, at_t = 0;
-
-  g_return_val_if_fail (result != NULL, FALSE);
 
   lines_init (&b, base, known);
   lines_init (&m, mine, known);
@@ -194,5 +198,64 @@ kt_merge_text (const char *base, const char *mine, const char *theirs, char **re
   if (out->len > 0)
     g_string_truncate (out, out->len - 1);
   *result = out->len > 0 ? g_string_free (g_steal_pointer (&out), FALSE) : NULL;
+  return TRUE;
+}
+
+/* Whether @text is what somebody's version became when @edited was merged into it. */
+static gboolean
+holds_edit (const char *base, const char *edited, const char *text)
+{
+  g_autofree char *without = NULL;
+  g_autofree char *again = NULL;
+
+  return diff3 (edited, base, text, &without) && diff3 (base, edited, without, &again)
+         && g_strcmp0 (again, text) == 0;
+}
+
+static gboolean
+merge_once (const char *base, const char *mine, const char *theirs, char **result)
+{
+  gboolean theirs_holds_mine, mine_holds_theirs;
+
+  *result = NULL;
+  if (g_strcmp0 (mine, theirs) == 0 || g_strcmp0 (mine, base) == 0)
+    {
+      *result = g_strdup (theirs);
+      return TRUE;
+    }
+  if (g_strcmp0 (theirs, base) == 0)
+    {
+      *result = g_strdup (mine);
+      return TRUE;
+    }
+  theirs_holds_mine = holds_edit (base, mine, theirs);
+  mine_holds_theirs = holds_edit (base, theirs, mine);
+  if (theirs_holds_mine != mine_holds_theirs)
+    {
+      *result = g_strdup (theirs_holds_mine ? theirs : mine);
+      return TRUE;
+    }
+  return diff3 (base, mine, theirs, result);
+}
+
+static gboolean
+survives (const char *base, const char *side, const char *result)
+{
+  g_autofree char *again = NULL;
+
+  return merge_once (base, side, result, &again) && g_strcmp0 (again, result) == 0;
+}
+
+gboolean
+kt_merge_text (const char *base, const char *mine, const char *theirs, char **result)
+{
+  g_autofree char *merged = NULL;
+
+  g_return_val_if_fail (result != NULL, FALSE);
+
+  if (!merge_once (base, mine, theirs, &merged) || !survives (base, mine, merged)
+      || !survives (base, theirs, merged))
+    return FALSE;
+  *result = g_steal_pointer (&merged);
   return TRUE;
 }

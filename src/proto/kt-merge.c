@@ -71,7 +71,7 @@ merge_sum (const KtValue *base, const KtValue *mine, const KtValue *theirs, KtVa
   if (like == NULL || __builtin_sub_overflow (n[1], n[2], &step)
       || __builtin_add_overflow (n[0], step, &sum))
     return FALSE;
-  if (like->type != KT_VALUE_INT && (sum > KT_DECIMAL_MAX || sum < -KT_DECIMAL_MAX))
+  if (sum > KT_DECIMAL_MAX || sum < -KT_DECIMAL_MAX)
     return FALSE;
 
   kt_value_copy (like, result);

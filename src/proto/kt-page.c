@@ -50,7 +50,8 @@ struct _KtPageWriter
   const KtField **fields; /* owned array, borrowed entries */
   guint n_fields;
   guint rows;
-  guint gone; /* pairs in the open {"gone": line; 0: none is open */
+  gint64 settled; /* -1: not told */
+  guint gone;     /* pairs in the open {"gone": line; 0: none is open */
 };
 
 static void
@@ -91,6 +92,7 @@ kt_page_writer_new (const KtId *epoch,
   g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
 
   writer = g_new0 (KtPageWriter, 1);
+  writer->settled = -1;
   writer->out = g_string_sized_new (64 * 1024);
   writer->json = (KtJsonWriter) KT_JSON_WRITER (writer->out);
   kt_json_begin_object (&writer->json);
@@ -169,6 +171,14 @@ kt_page_writer_gone (KtPageWriter *writer, const KtObject *object, const KtId *i
   writer->gone++;
 }
 
+void
+kt_page_writer_settled (KtPageWriter *writer, gint64 number)
+{
+  g_return_if_fail (writer != NULL && number >= 0);
+
+  writer->settled = number;
+}
+
 gsize
 kt_page_writer_size (KtPageWriter *writer)
 {
@@ -199,6 +209,8 @@ kt_page_writer_finish (KtPageWriter *writer, const char *cursor, gboolean more, 
   kt_json_put_bool (&writer->json, "more", more);
   kt_json_put_int (&writer->json, "seq", seq);
   kt_json_put_int (&writer->json, "rows", writer->rows);
+  if (writer->settled >= 0)
+    kt_json_put_int (&writer->json, "settled", writer->settled);
   g_string_append (writer->out, "," CRC_MEMBER);
   g_string_append_printf (writer->out, "%08x" CRC_TAIL,
                           checksum (writer->out->str, writer->out->len));
@@ -221,6 +233,7 @@ typedef struct
   char *cursor; /* owned until END */
   gboolean more;
   gint64 seq;
+  gint64 settled;
   const KtObject *block; /* of the rows; NULL: unknown here. page.object also names gone ones */
   gboolean has_block;
   gboolean failed;
@@ -281,6 +294,7 @@ read_end (Page *self, const char *line, gsize len, guint rows, GError **error)
     return page_fails (error, KT_ERROR_INVALID, "The page ends with a wrong line");
   if (kt_json_get_int (json, "rows", -1) != rows)
     return page_fails (error, KT_ERROR_INVALID, "The page does not hold as many rows as it says");
+  self->settled = kt_json_get_int (json, "settled", -1);
   self->more = kt_json_bool (more, FALSE);
   self->cursor = g_strdup (cursor);
   return TRUE;
@@ -351,6 +365,7 @@ kt_page_open (const KtSchema *schema, GBytes *body, GError **error)
 
   self = g_new0 (Page, 1);
   page = &self->page;
+  page->settled = -1;
   self->schema = kt_schema_ref ((KtSchema *) schema);
   self->scratch = g_string_new (NULL);
 
@@ -771,6 +786,7 @@ advance (Page *self, KtPageEvent *event, GError **error)
         page->cursor = g_steal_pointer (&self->cursor);
       page->more = self->more;
       page->seq = self->seq;
+      page->settled = self->settled;
       *event = KT_PAGE_END;
       return TRUE;
     }
