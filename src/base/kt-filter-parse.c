@@ -698,7 +698,7 @@ parse_comparison (Parser *p, GError **error)
   if (!parse_operator (p, filter, &negated, error) || !check_operator (p, filter, error))
     return NULL;
   next_token (p);
-  if (g_str_equal (p->text->str, "with") && filter->op == KT_OP_STARTS && p->type == TOKEN_WORD)
+  if (filter->op == KT_OP_STARTS && is_word (p, "with"))
     next_token (p);
 
   if (filter->op == KT_OP_IN)
