@@ -23,7 +23,7 @@
 #include "base/kt-decimal.h"
 #include "base/kt-error.h"
 
-#define MAX_NAME 40 /* PostgreSQL cuts names at 63, and some are added to ours */
+#define MAX_NAME 48 /* PostgreSQL cuts names at 63, and some are added to ours */
 #define BATCH 500
 
 static const char *const storage_words[] = { "null", "bool", "int", "decimal", "money",
@@ -292,11 +292,17 @@ old_text (KtStmt *stmt, int column, const Known *old, const KtField *field)
     case KT_VALUE_TEXT:
       {
         const char *value = kt_stmt_text (stmt, column);
+        gsize len = strlen (value);
 
-        /* A moment becomes a day only when nothing is lost. */
+        /* A moment becomes a day only when nothing is lost, and what has no zone is UTC: all devices
+         * must come to the same. */
         if (strcmp (old->type, kt_field_type_word (KT_FIELD_DATE_TIME)) == 0
             && field->type == KT_FIELD_DATE)
           return g_str_has_suffix (value, "T00:00:00.000Z") ? g_strndup (value, 10) : NULL;
+        if (field->type == KT_FIELD_DATE_TIME && len == 10)
+          return g_strconcat (value, "T00:00:00.000Z", NULL);
+        if (field->type == KT_FIELD_DATE_TIME && !g_str_has_suffix (value, "Z"))
+          return NULL;
         return g_strdup (value);
       }
     case KT_VALUE_LIST:
