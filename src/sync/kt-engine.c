@@ -402,15 +402,82 @@ ask_schema (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us)
   return request;
 }
 
-/* The store gives an array of mutations; number of them for the check of the answer. */
+/* ---- which life of the server the data here belongs to ----
+ * Kept as "DEVICE EPOCH", so that a profile that changed hands does not inherit it; "DEVICE" alone: not
+ * known, since the server turned out to live another life and no page of that has come. Before
+ * anything was kept: that of the sign-in. */
+
+static gboolean
+get_epoch (KtLocal *local, char **epoch, GError **error)
+{
+  const KtIdentity *identity = kt_local_identity (local);
+  g_autoptr (GError) failure = NULL;
+  g_autofree char *kept = kt_local_get_meta (local, META_EPOCH, &failure);
+  char device[KT_ID_TEXT_SIZE];
+
+  *epoch = NULL;
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  if (identity == NULL)
+    return TRUE;
+  kt_id_format (&identity->device, device);
+  if (kept == NULL || !g_str_has_prefix (kept, device))
+    *epoch = kt_id_to_string (&identity->epoch);
+  else if (strlen (kept) > sizeof device)
+    *epoch = g_strdup (kept + sizeof device);
+  return TRUE;
+}
+
+/* @epoch NULL: not known. */
+static gboolean
+keep_epoch (KtLocal *local, const KtId *epoch, GError **error)
+{
+  const KtIdentity *identity = kt_local_identity (local);
+  g_autofree char *kept = kt_local_get_meta (local, META_EPOCH, NULL);
+  g_autofree char *text = NULL;
+  char device[KT_ID_TEXT_SIZE], id[KT_ID_TEXT_SIZE] = "";
+
+  if (identity == NULL)
+    return TRUE;
+  kt_id_format (&identity->device, device);
+  if (epoch != NULL)
+    kt_id_format (epoch, id);
+  text = g_strconcat (device, epoch != NULL ? " " : NULL, id, NULL);
+  return g_strcmp0 (kept, text) == 0 || kt_local_set_meta (local, META_EPOCH, text, error);
+}
+
+/* {"device":"…","epoch":"…","mutations":[…]} */
+static GBytes *
+make_push (KtLocal *local, const char *epoch, GBytes *mutations)
+{
+  const KtIdentity *identity = kt_local_identity (local);
+  GString *text = g_string_sized_new (g_bytes_get_size (mutations) + 256);
+  KtJsonWriter writer = KT_JSON_WRITER (text);
+  char device[KT_ID_TEXT_SIZE];
+
+  kt_id_format (&identity->device, device);
+  kt_json_begin_object (&writer);
+  kt_json_put_string (&writer, "device", device);
+  kt_json_put_string (&writer, "epoch", epoch);
+  kt_json_key (&writer, "mutations");
+  g_string_append_len (text, g_bytes_get_data (mutations, NULL),
+                       (gssize) g_bytes_get_size (mutations));
+  kt_json_end_object (&writer);
+  return g_string_free_to_bytes (text);
+}
+
 static KtRequest *
 ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GError **error)
 {
   g_autoptr (GBytes) mutations = NULL;
   g_autoptr (GError) failure = NULL;
+  g_autofree char *epoch = NULL;
   KtRequest *request;
 
-  if (!engine->skip_push)
+  if (!engine->skip_push && get_epoch (local, &epoch, &failure) && epoch != NULL)
     mutations = kt_local_outbox_take (local, engine->push_max, engine->push_bytes, &failure);
   if (failure != NULL)
     {
@@ -423,7 +490,7 @@ ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       return NULL;
     }
   request = ask (engine, KT_ENDPOINT_PUSH, token, now_us);
-  request->body = g_steal_pointer (&mutations);
+  request->body = make_push (local, epoch, mutations);
   return request;
 }
 
@@ -791,7 +858,7 @@ is_pages_fault (const GError *error)
 {
   static const KtError faults[] = { KT_ERROR_INVALID,    KT_ERROR_LIMIT, KT_ERROR_NOT_FOUND,
                                     KT_ERROR_SCHEMA,     KT_ERROR_NEWER, KT_ERROR_SERVER,
-                                    KT_ERROR_NOT_KONTOR, KT_ERROR_EPOCH };
+                                    KT_ERROR_NOT_KONTOR, KT_ERROR_EPOCH, KT_ERROR_CONFLICT };
 
   for (guint i = 0; i < G_N_ELEMENTS (faults); i++)
     {
@@ -811,7 +878,8 @@ take_epoch (KtEngine *engine, KtLocal *local, GError **local_failure, GError **e
                            "nothing is lost here. Tell its administrator");
       return FALSE;
     }
-  if (!kt_local_reset_cursor (local, local_failure))
+  /* In this order: a crash between the two only asks again. */
+  if (!keep_epoch (local, NULL, local_failure) || !kt_local_reset_cursor (local, local_failure))
     return FALSE;
   engine->epoch_moved = TRUE;
   engine->at_head = FALSE;
@@ -872,6 +940,8 @@ take_page (KtEngine *engine,
 
   if (changes != NULL)
     g_ptr_array_add (change_sets, changes);
+  if (!keep_epoch (local, &page->epoch, local_failure))
+    return FALSE;
   engine->status.pulled += rows;
   engine->status.rows_done += rows;
   engine->status.seq = kt_local_seq (local);

@@ -222,6 +222,7 @@ read_login (KtSession *session,
       || !kt_id_parse (kt_json_get_string (json, "epoch", ""), -1, &identity->epoch))
     return not_kontor (base, error);
 
+  session->last_number = MAX (0, kt_json_get_int (json, "last_number", 0));
   identity->access.admin = kt_json_get_bool (who, "admin", FALSE);
   identity->access.name = g_strdup (name);
   identity->server = g_strdup (base);
@@ -339,8 +340,13 @@ gboolean
 _kt_session_store (KtLocal *local, const KtSession *session, GError **error)
 {
   const KtIdentity *identity = &session->identity;
+  const KtIdentity *before = kt_local_identity (local);
+  gboolean renumber = before != NULL && !kt_id_equal (&before->device, &identity->device);
 
+  /* Another device to the server (it does not know the old one any more): its numbers begin anew, and
+   * what was sent under the old ones is sent again. */
   return kt_local_set_identity (local, identity, error)
+         && (!renumber || kt_local_renumber (local, session->last_number, error))
          && (session->schema == NULL || kt_local_set_schema (local, session->schema, error))
          && session_write (local, identity->server, &identity->access.user, &identity->device,
                            session->token, error);

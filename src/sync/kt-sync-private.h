@@ -21,6 +21,7 @@ typedef struct
 {
   KtIdentity identity;
   char      *token;
+  gint64     last_number; /* of the device, at the server */
   KtSchema  *schema;      /* NULL: the profile's is still right */
 } KtSession;
 void       _kt_session_free  (KtSession *session);

@@ -220,7 +220,7 @@ _kt_history_ask (KtTransport *transport,
       json = _kt_sync_ask (transport, request, cancellable, error);
       if (json == NULL)
         return NULL;
-      list = kt_json_type (json) == KT_JSON_ARRAY ? json : kt_json_get (json, "entries");
+      list = kt_json_type (json) == KT_JSON_ARRAY ? json : kt_json_get (json, "history");
       n = kt_json_length (list);
       for (guint i = 0; i < n; i++)
         {
