@@ -101,6 +101,7 @@ static const struct
 #define FAST_US (2 * G_USEC_PER_SEC)
 #define MAX_SCHEMAS 3 /* in one round */
 #define MAX_LINGER 6
+#define META_EPOCH "sync.epoch"
 
 struct _KtEngine
 {
