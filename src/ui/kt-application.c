@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "model/kt-editor.h"
+#include "ui/kt-demo.h"
 #include "ui/kt-preferences.h"
 #include "ui/kt-record-page.h"
 #include "ui/kt-window.h"
@@ -319,6 +320,7 @@ kt_application_shutdown (GApplication *application)
   g_cancellable_cancel (self->cancellable);
   if (self->workspace != NULL)
     kt_workspace_close (self->workspace);
+  kt_demo_stop ();
   G_APPLICATION_CLASS (kt_application_parent_class)->shutdown (application);
 }
 
