@@ -10,6 +10,8 @@
 /* |mantissa| < 10^37, so that ten times a mantissa still fits into 128 bits. */
 #define MAX_DIGITS 37
 
+__extension__ typedef unsigned __int128 KtUint128;
+
 static KtInt128
 power_of_ten (guint n)
 {
@@ -65,35 +67,25 @@ strip_zeros (KtExact *a)
     }
 }
 
+/* Rounds once to what KtExact holds. */
 static gboolean
 finish (KtInt128 m, guint scale, KtExact *out)
 {
-  KtExact result = { m, scale };
-  guint digits;
+  guint digits = count_digits (m);
+  guint drop = MAX (digits > MAX_DIGITS ? digits - MAX_DIGITS : 0, scale > KT_EXACT_MAX_SCALE ? scale - KT_EXACT_MAX_SCALE : 0);
 
-  if (result.scale > KT_EXACT_MAX_SCALE)
+  if (drop > scale)
+    return FALSE;
+  m = drop_digits (m, drop, TRUE);
+  scale -= drop;
+  if (count_digits (m) > MAX_DIGITS)    /* 99…9 became 100…0 */
     {
-      result.m = drop_digits (result.m, result.scale - KT_EXACT_MAX_SCALE, TRUE);
-      result.scale = KT_EXACT_MAX_SCALE;
-    }
-  digits = count_digits (result.m);
-  if (digits > MAX_DIGITS)
-    {
-      guint excess = digits - MAX_DIGITS;
-
-      if (excess > result.scale)
+      if (scale == 0)
         return FALSE;
-      result.m = drop_digits (result.m, excess, TRUE);
-      result.scale -= excess;
-      if (count_digits (result.m) > MAX_DIGITS)    /* 99…9 became 100…0 */
-        {
-          if (result.scale == 0)
-            return FALSE;
-          result.m /= 10;
-          result.scale--;
-        }
+      m /= 10;
+      scale--;
     }
-  *out = result;
+  *out = (KtExact) { m, scale };
   return TRUE;
 }
 
@@ -135,37 +127,94 @@ kt_exact_subtract (KtExact a, KtExact b, KtExact *out)
   return kt_exact_add (a, b, out);
 }
 
+/* ---- 256 bits, for products that do not fit into 128 ---- */
+
+typedef struct
+{
+  guint64 limb[4];    /* least significant first */
+} Wide;
+
+static Wide
+wide_multiply (KtUint128 a, KtUint128 b)
+{
+  const guint64 x[2] = { (guint64) a, (guint64) (a >> 64) };
+  const guint64 y[2] = { (guint64) b, (guint64) (b >> 64) };
+  Wide product = { { 0 } };
+
+  for (guint i = 0; i < 2; i++)
+    {
+      guint64 carry = 0;
+
+      for (guint j = 0; j < 2; j++)
+        {
+          KtUint128 sum = (KtUint128) x[i] * y[j] + product.limb[i + j] + carry;
+
+          product.limb[i + j] = (guint64) sum;
+          carry = (guint64) (sum >> 64);
+        }
+      product.limb[i + 2] += carry;
+    }
+  return product;
+}
+
+/* Returns the last decimal digit and drops it. */
+static guint
+wide_drop_digit (Wide *wide)
+{
+  guint64 rest = 0;
+
+  for (int i = 3; i >= 0; i--)
+    {
+      KtUint128 part = ((KtUint128) rest << 64) | wide->limb[i];
+
+      wide->limb[i] = (guint64) (part / 10);
+      rest = (guint64) (part % 10);
+    }
+  return (guint) rest;
+}
+
+static guint
+wide_count_digits (Wide wide)
+{
+  guint n = 0;
+
+  for (; (wide.limb[0] | wide.limb[1] | wide.limb[2] | wide.limb[3]) != 0; n++)
+    wide_drop_digit (&wide);
+  return n;
+}
+
+static gboolean
+multiply_wide (KtExact a, KtExact b, KtExact *out)
+{
+  Wide product = wide_multiply ((KtUint128) magnitude (a.m), (KtUint128) magnitude (b.m));
+  gboolean negative = (a.m < 0) != (b.m < 0);
+  guint scale = a.scale + b.scale;
+  guint digits = wide_count_digits (product);
+  guint drop = MAX (digits > MAX_DIGITS ? digits - MAX_DIGITS : 0, scale > KT_EXACT_MAX_SCALE ? scale - KT_EXACT_MAX_SCALE : 0);
+  guint digit = 0;
+  gboolean more = FALSE;     /* something behind that digit */
+  KtInt128 m;
+
+  if (drop > scale)
+    return FALSE;
+  for (guint i = 0; i < drop; i++)
+    {
+      more |= digit != 0;
+      digit = wide_drop_digit (&product);
+    }
+  m = (KtInt128) (((KtUint128) product.limb[1] << 64) | product.limb[0]);
+  if (digit > 5 || (digit == 5 && (more || m % 2 != 0)))
+    m++;
+  return finish (negative ? -m : m, scale - drop, out);
+}
+
 gboolean
 kt_exact_multiply (KtExact a, KtExact b, KtExact *out)
 {
   KtInt128 product;
 
   if (__builtin_mul_overflow (a.m, b.m, &product))
-    {
-      guint digits, excess;
-
-      strip_zeros (&a);
-      strip_zeros (&b);
-      digits = count_digits (a.m) + count_digits (b.m);
-      if (digits > MAX_DIGITS + 1)
-        {
-          /* More than fits: the excess comes off the longer one first. */
-          KtExact *longer = count_digits (a.m) >= count_digits (b.m) ? &a : &b;
-          KtExact *shorter = longer == &a ? &b : &a;
-          guint n;
-
-          excess = digits - MAX_DIGITS - 1;
-          n = MIN (excess, longer->scale);
-          longer->m = drop_digits (longer->m, n, TRUE);
-          longer->scale -= n;
-          if (excess - n > shorter->scale)
-            return FALSE;
-          shorter->m = drop_digits (shorter->m, excess - n, TRUE);
-          shorter->scale -= excess - n;
-        }
-      if (__builtin_mul_overflow (a.m, b.m, &product))
-        return FALSE;
-    }
+    return multiply_wide (a, b, out);
   return finish (product, a.scale + b.scale, out);
 }
 
