@@ -16,15 +16,19 @@ G_BEGIN_DECLS
  *
  *   DIR/              0700
  *     workspace.json  database URI (what init was told), name, format
- *     workspace.db    SQLite by default: o_* tables · kt_meta · kt_log · kt_ledger · kt_device · kt_token · kt_login · kt_verdict · kt_sequence
+ *     workspace.db    SQLite by default: o_* tables · kt_meta · kt_log · kt_ledger · kt_device · kt_token · kt_login · kt_verdict
+ *                     · kt_sequence · kt_throttle
  *     blobs/ab/…
  *
  * Invariants:
  *  S1  Every commit takes the next seq under the writer lock (SQLite: BEGIN IMMEDIATE; PostgreSQL: the row kt_meta 'seq' FOR UPDATE),
  *      so seq order is commit order and no reader passes a lower number that is not yet visible.
- *  S2  effect, ledger entries, log rows, device.last_number and verdict are one transaction per mutation.
- *  S3  number == last+1: decided; <= last: the stored verdict again; > last+1: refused as a gap (409), nothing changes.
- *  S4  kt_ledger is only ever inserted into; every value anyone wrote stands there with its outcome.
+ *  S2  effect, ledger entries, log rows, device.last_number and verdict of a mutation are one transaction; several mutations may share it,
+ *      each with a seq of its own, and then stand or fall together.
+ *  S3  number == last+1: decided; <= last: the stored verdict again (409 when it is another mutation than the one decided: a copied
+ *      device); > last+1: refused as a gap (409), nothing changes.
+ *  S4  kt_ledger is only ever inserted into; every value anyone wrote stands there with its outcome, what the server itself
+ *      derived as kind "derive": that never makes a clash (46).
  *  S5  kt_log names every record touched by a commit; o_x.rev is the seq of the last one. A pull of changes reads the log, in seq order,
  *      pages end at commit boundaries.                                                                                              */
 typedef struct _KtCore KtCore;
