@@ -53,6 +53,7 @@ struct _KtDb
   GDestroyNotify table_cache_free;
 
   /* state */
+  guint read_only : 1;
   guint in_transaction : 1;
   guint failed : 1;          /* a statement of this transaction failed: only rollback is left */
 };

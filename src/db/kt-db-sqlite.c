@@ -141,33 +141,33 @@ set_error (GError **error,
 
 /* ---- files ---- */
 
-/* The path of what is given, NULL when there is no plain file behind it: memory, or a VFS of somebody's own. */
+/* The path that is written in an address. g_free. */
 static char *
-file_path (const char *uri)
+named_path (const char *uri)
 {
+  const char *path = uri + strlen ("file:");
   g_autofree char *encoded = NULL;
-  const char *path;
-  const char *end;
+  char *decoded;
 
-  if (strcmp (uri, ":memory:") == 0)
-    return NULL;
   if (!g_str_has_prefix (uri, "file:"))
     return g_strdup (uri);
+  if (g_str_has_prefix (path, "//") && strchr (path + 2, '/') != NULL)
+    path = strchr (path + 2, '/');
+  encoded = g_strndup (path, strcspn (path, "?#"));
+  decoded = g_uri_unescape_string (encoded, NULL);
+  return decoded != NULL ? decoded : g_steal_pointer (&encoded);
+}
 
-  path = uri + strlen ("file:");
-  if (g_str_has_prefix (path, "//"))
-    {
-      path = strchr (path + 2, '/');
-      if (path == NULL)
-        return NULL;
-    }
-  end = path + strcspn (path, "?#");
-  if (end == path || g_str_has_prefix (path, ":memory:"))
-    return NULL;
-  if (*end == '?' && (strstr (end, "vfs=") != NULL || strstr (end, "mode=memory") != NULL))
-    return NULL;
-  encoded = g_strndup (path, end - path);
-  return g_uri_unescape_string (encoded, NULL);
+/* Whether SQLite alone knows what is behind it: memory, or a VFS of somebody's own. */
+static gboolean
+is_elsewhere (const char *uri, const char *path)
+{
+  const char *query;
+
+  if (*path == '\0' || strcmp (path, ":memory:") == 0)
+    return TRUE;
+  query = g_str_has_prefix (uri, "file:") ? strchr (uri, '?') : NULL;
+  return query != NULL && (strstr (query, "vfs=") != NULL || strstr (query, "mode=memory") != NULL);
 }
 
 static gboolean
@@ -466,12 +466,12 @@ open_handle (SqliteDb *self, const char *uri, const char *path, KtDbFlags flags,
 KtDb *
 _kt_db_sqlite_open (const char *uri, KtDbFlags flags, GError **error)
 {
-  g_autofree char *path = file_path (uri);
+  g_autofree char *path = named_path (uri);
   SqliteDb *self = g_new0 (SqliteDb, 1);
 
   self->lock_fd = -1;
-  _kt_db_init (&self->base, &driver, path != NULL ? path : uri);
-  if (!open_handle (self, uri, path, flags, error))
+  _kt_db_init (&self->base, &driver, path);
+  if (!open_handle (self, uri, is_elsewhere (uri, path) ? NULL : path, flags, error))
     {
       kt_db_close (&self->base);
       return NULL;
@@ -750,20 +750,31 @@ sqlite_backup (KtDb *db, const char *path, GError **error)
 static gboolean
 sqlite_check (KtDb *db, gboolean thorough, GPtrArray *problems, GError **error)
 {
-  KT_STMT_SCOPE *stmt =
-    kt_db_stmt (db, thorough ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)", error);
+  g_autoptr (GError) local = NULL;
+  KT_STMT_SCOPE *stmt = NULL;
   KtStep step;
 
+  stmt =
+    kt_db_stmt (db, thorough ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)", error);
   if (stmt == NULL)
     return FALSE;
-  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+  while ((step = kt_stmt_step (stmt, &local)) == KT_STEP_ROW)
     {
       const char *text = kt_stmt_text (stmt, 0);
 
       if (g_strcmp0 (text, "ok") != 0)
         g_ptr_array_add (problems, g_strdup (text));
     }
-  return step == KT_STEP_DONE;
+  if (step == KT_STEP_DONE)
+    return TRUE;
+  /* So damaged that the check itself stumbles: that is an answer, too. */
+  if (g_error_matches (local, KT_ERROR, KT_ERROR_CORRUPT))
+    {
+      g_ptr_array_add (problems, g_strdup (local->message));
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }
 
 static const KtDbDriver driver = {

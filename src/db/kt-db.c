@@ -64,11 +64,17 @@ _kt_db_excerpt (const char *sql)
 KtDb *
 kt_db_open (const char *uri, KtDbFlags flags, GError **error)
 {
+  KtDb *db;
+
   g_return_val_if_fail (uri != NULL && *uri != '\0', NULL);
 
   if (g_str_has_prefix (uri, "postgresql://") || g_str_has_prefix (uri, "postgres://"))
-    return _kt_db_pg_open (uri, flags, error);
-  return _kt_db_sqlite_open (uri, flags, error);
+    db = _kt_db_pg_open (uri, flags, error);
+  else
+    db = _kt_db_sqlite_open (uri, flags, error);
+  if (db != NULL)
+    db->read_only = (flags & KT_DB_READ_ONLY) != 0;
+  return db;
 }
 
 void
@@ -126,6 +132,11 @@ kt_db_begin (KtDb *db, KtTxMode mode, GError **error)
 {
   g_return_val_if_fail (db != NULL && !db->in_transaction, FALSE);
 
+  if (mode == KT_TX_WRITE && db->read_only)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_IO, "%s was opened for reading only", db->name);
+      return FALSE;
+    }
   if (kt_db_dialect (db) == KT_DIALECT_POSTGRESQL)
     {
       /* The snapshot is taken by the first statement after BEGIN: make that now. */

@@ -23,18 +23,26 @@
 #include "base/kt-decimal.h"
 #include "base/kt-error.h"
 
-#define MAX_NAME 48 /* PostgreSQL cuts names at 63, and some are added to ours */
+#define MAX_NAME 48  /* PostgreSQL cuts names at 63, and some are added to ours */
+#define MAX_TREE 600 /* characters of text */
 #define BATCH 500
 
 static const char *const storage_words[] = { "null", "bool", "int", "decimal", "money",
                                              "text", "id",   "any", "list",    "json" };
+
+typedef enum
+{
+  INDEX_NONE,
+  INDEX_TREE,
+  INDEX_HASH,
+} IndexKind;
 
 typedef struct
 {
   char *type;
   KtValueType storage;
   guint scale;
-  gboolean indexed;
+  IndexKind indexed;
 } Known;
 
 typedef struct
@@ -104,7 +112,7 @@ read_known (Ensure *self, GError **error)
         if (strcmp (word, storage_words[i]) == 0)
           known->storage = i;
       known->scale = kt_stmt_int (stmt, 4);
-      known->indexed = kt_stmt_int (stmt, 5) != 0;
+      known->indexed = kt_stmt_int (stmt, 5);
       g_hash_table_insert (self->known,
                            g_strconcat (kt_stmt_text (stmt, 0), ".", kt_stmt_text (stmt, 1), NULL),
                            known);
@@ -120,14 +128,14 @@ lookup (Ensure *self, const KtField *field)
   return g_hash_table_lookup (self->known, key);
 }
 
-static gboolean
-wants_index (Ensure *self, const KtField *field)
+static IndexKind
+index_kind (Ensure *self, const KtField *field)
 {
   switch (field->type)
     {
     case KT_FIELD_REF:
     case KT_FIELD_REF_ANY:
-      return TRUE;
+      return INDEX_TREE;
     case KT_FIELD_LONG_TEXT:
     case KT_FIELD_RICH_TEXT:
     case KT_FIELD_JSON:
@@ -135,11 +143,18 @@ wants_index (Ensure *self, const KtField *field)
     case KT_FIELD_CHOICES:
     case KT_FIELD_TAGS:
     case KT_FIELD_MANY:
-      /* Nothing looks up a whole one, and PostgreSQL refuses entries over 2,700 bytes. */
-      return FALSE;
+      /* Nothing looks up a whole one. */
+      return INDEX_NONE;
     default:
-      return field->indexed || field->unique;
+      break;
     }
+  if (!field->indexed && !field->unique)
+    return INDEX_NONE;
+  /* PostgreSQL refuses an entry over 2,700 bytes in a tree. */
+  if (kt_db_dialect (self->db) == KT_DIALECT_POSTGRESQL && field->storage == KT_VALUE_TEXT
+      && field->max > MAX_TREE)
+    return INDEX_HASH;
+  return INDEX_TREE;
 }
 
 static gboolean
@@ -153,7 +168,7 @@ remember (Ensure *self, const KtField *field, GError **error)
                     KT_BIND_TEXT, field->object->name, KT_BIND_TEXT, field->name, KT_BIND_TEXT,
                     kt_field_type_word (field->type), KT_BIND_TEXT, storage_words[field->storage],
                     KT_BIND_INT, (gint64) field->scale, KT_BIND_INT,
-                    (gint64) wants_index (self, field), KT_BIND_END)
+                    (gint64) index_kind (self, field), KT_BIND_END)
          >= 0;
 }
 
@@ -189,8 +204,9 @@ make_index (Ensure *self, const KtField *field, GError **error)
 {
   g_autofree char *name = index_name (field);
 
-  return exec (self, error, "CREATE INDEX IF NOT EXISTS \"%s\" ON \"o_%s\" (\"f_%s\")", name,
-               field->object->name, field->name);
+  return exec (self, error, "CREATE INDEX IF NOT EXISTS \"%s\" ON \"o_%s\" %s (\"f_%s\")", name,
+               field->object->name, index_kind (self, field) == INDEX_HASH ? "USING hash" : "",
+               field->name);
 }
 
 static gboolean
@@ -247,7 +263,7 @@ make_table (Ensure *self, const KtObject *object, GError **error)
     {
       const KtField *field = object->fields[i];
 
-      if (wants_index (self, field) && !make_index (self, field, error))
+      if (index_kind (self, field) != INDEX_NONE && !make_index (self, field, error))
         return FALSE;
       if (!remember (self, field, error))
         return FALSE;
@@ -503,7 +519,7 @@ replace_column (Ensure *self, const KtField *field, const Known *old, GError **e
         return FALSE;
     }
   return add_columns (self, field, error) && convert_all (self, field, old, from, second, error)
-         && (!wants_index (self, field) || make_index (self, field, error));
+         && (index_kind (self, field) == INDEX_NONE || make_index (self, field, error));
 }
 
 static gboolean
@@ -534,17 +550,21 @@ static gboolean
 ensure_field (Ensure *self, const KtField *field, GError **error)
 {
   const Known *known = lookup (self, field);
-  gboolean indexed = wants_index (self, field);
+  IndexKind kind = index_kind (self, field);
 
   if (known == NULL)
-    return add_columns (self, field, error) && (!indexed || make_index (self, field, error))
+    return add_columns (self, field, error)
+           && (kind == INDEX_NONE || make_index (self, field, error))
            && remember (self, field, error);
-  if (known->storage == field->storage && known->scale == field->scale && known->indexed == indexed
+  if (known->storage == field->storage && known->scale == field->scale && known->indexed == kind
       && strcmp (known->type, kt_field_type_word (field->type)) == 0)
     return TRUE;
   if (!retype (self, field, known, error))
     return FALSE;
-  if (indexed && !known->indexed && !make_index (self, field, error))
+  /* One that nobody needs any more stays, as columns do. */
+  if (kind != INDEX_NONE && known->indexed != kind
+      && ((known->indexed != INDEX_NONE && !drop_index (self, field, error))
+          || !make_index (self, field, error)))
     return FALSE;
   return remember (self, field, error);
 }

@@ -471,6 +471,32 @@ test_retyping_takes_many_rows (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_long_text_is_indexed (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (KtSchema) one = schema_with (1, "{'name':'x','label':'L','type':'text','indexed':true}");
+  g_autoptr (KtSchema) two = schema_with (2, "{'name':'x','label':'L','type':'text','indexed':true,'max':10000}");
+  g_autoptr (GString) text = g_string_new ("\"");
+  guint32 seed = 1;
+  KtId id = id_of (1);
+  g_autoptr (KtRecord) record = kt_record_new (thing_of (two), &id);
+  g_autoptr (KtRecord) back = NULL;
+
+  /* Nothing that compression makes small. */
+  for (guint i = 0; i < 10000; i++)
+    {
+      seed = seed * 1664525 + 1013904223;
+      g_string_append_unichar (text, 0x4e00 + (seed >> 16) % 0x5000);
+    }
+  g_string_append_c (text, '"');
+  ensure_ok (fixture->db, one);
+  ensure_ok (fixture->db, two);
+  set_json (record, "x", text->str);
+  save_ok (fixture->db, record);
+  back = kt_table_load (fixture->db, thing_of (two), &id, NULL);
+  assert_same_record (record, back);
+}
+
+static void
 test_the_default_schema_has_its_tables (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
@@ -513,6 +539,7 @@ main (int argc, char **argv)
   ADD ("a-retired-field-keeps-its-values", test_a_retired_field_keeps_its_values);
   ADD ("fields-are-retyped", test_fields_are_retyped);
   ADD ("retyping-takes-many-rows", test_retyping_takes_many_rows);
+  ADD ("long-text-is-indexed", test_long_text_is_indexed);
   ADD ("the-default-schema-has-its-tables", test_the_default_schema_has_its_tables);
 
   return g_test_run ();
