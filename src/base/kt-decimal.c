@@ -169,9 +169,11 @@ kt_decimal_parse (const char *text,
 
   for (gsize i = 0; i < whole; i++)
     {
-      value = value * 10 + (text[whole_start + i] - '0');
-      if (value > KT_DECIMAL_MAX)
+      int digit = text[whole_start + i] - '0';
+
+      if (value > (KT_DECIMAL_MAX - digit) / 10)
         return fail_size (error);
+      value = value * 10 + digit;
     }
   for (gsize i = 0; i < MAX (fraction, scale); i++)
     {
@@ -183,9 +185,9 @@ kt_decimal_parse (const char *text,
             return fail_digits (scale, error);
           continue;
         }
-      value = value * 10 + digit;
-      if (value > KT_DECIMAL_MAX)
+      if (value > (KT_DECIMAL_MAX - digit) / 10)
         return fail_size (error);
+      value = value * 10 + digit;
     }
 
   *mantissa = negative ? -value : value;

@@ -243,19 +243,19 @@ take_date (const char **p,
     {
       *year = first;
       skip_blanks (p);
-      if (skip (p, "年"))
+      if (skip (p, "年") || skip (p, "년"))
         {
           skip_blanks (p);
           if (take_digits (p, 2, month) == 0)
             return DATE_NONE;
           skip_blanks (p);
-          if (!skip (p, "月"))
+          if (!skip (p, "月") && !skip (p, "월"))
             return DATE_NONE;
           skip_blanks (p);
           if (take_digits (p, 2, day) == 0)
             return DATE_NONE;
           skip_blanks (p);
-          if (!skip (p, "日") && !skip (p, "号"))
+          if (!skip (p, "日") && !skip (p, "号") && !skip (p, "일"))
             return DATE_NONE;
           return DATE_OK;
         }
@@ -627,7 +627,8 @@ static const Unit units[] = {
   { "h", 3600 },       { "小时", 3600 },   { "時間", 3600 }, { "时", 3600 },   { "minutes", 60 },
   { "minute", 60 },    { "mins", 60 },     { "min", 60 },    { "m", 60 },      { "分钟", 60 },
   { "分", 60 },        { "seconds", 1 },   { "second", 1 },  { "secs", 1 },    { "sec", 1 },
-  { "s", 1 },          { "秒", 1 },
+  { "s", 1 },          { "秒", 1 },        { "일", 86400 },  { "시간", 3600 }, { "분", 60 },
+  { "초", 1 },
 };
 
 /* Plain numbers are seconds, as on the wire. */
