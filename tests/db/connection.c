@@ -104,7 +104,7 @@ static void
 test_run_counts_changes (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *none = g_strdup ("x");
+  char *none = (char *) "x";
 
   exec_ok (fixture->db, "CREATE TABLE v (a INTEGER); INSERT INTO v VALUES (1), (2), (3)");
   g_assert_cmpint (kt_db_run (fixture->db, &error, "UPDATE v SET a = a + 1 WHERE a >= ?1", KT_BIND_INT, (gint64) 2, KT_BIND_END), ==, 2);
