@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  * line, the engine's tests and the simulation use it directly.
  *
  *   DIR/            0700
- *     profile.db    0600   o_* tables (db/kt-table) · kt_shadow · kt_outbox · kt_stage · kt_search (FTS5) · kt_key_* (sort keys) · kt_history · kt_meta
+ *     profile.db    0600   o_* tables (db/kt-table) · kt_shadow · kt_outbox, kt_outbox_op · kt_done · kt_kept · kt_stage ·
+ *                          kt_search (FTS5) · kt_key_N (sort keys) · kt_history · kt_blob · kt_meta
  *     session       0600   token and server address (written by sync/)
  *     blobs/ab/…    0600   attachments by SHA-256
  *     sync.lock            held by whoever syncs; reading and committing need no lock
@@ -26,11 +27,14 @@ G_BEGIN_DECLS
  *  I1  A record with unsettled local changes has a row in kt_shadow: the server's last known version (or "none").
  *  I2  visible record = overlay of its unsettled patches, in outbox order, on the shadow; without shadow it is the server's version.
  *  I3  record, shadow, outbox entry, full text and sort keys change in one transaction.
- *  I4  an outbox entry leaves only in the transaction that applies the page which holds its commit (cursor.seq >= verdict.seq),
- *      or by an explicit choice of the person (undo before it was sent; discard of a parked one, kept in kt_history).
+ *  I4  an outbox entry leaves only when both its verdict and the page which holds its commit (visible seq >= verdict.seq) are here,
+ *      in the transaction that stores the later of the two (the page usually; the verdict when its reply was lost and pulled past),
+ *      or by an explicit choice of the person (undo before it was sent; discard of a parked one, kept in kt_kept).
+ *      How to take it back stays in kt_done for a while (kt_local_inverse).
  *  I5  the cursor moves in the transaction that makes its rows visible. A pull of several pages is staged and swapped in whole;
  *      only the very first pull writes pages directly, and then nothing is shown before it is complete (kt_local_ready).
- *  I6  content of an outbox entry never changes once it has a number.                                                          */
+ *  I6  content of an outbox entry never changes once it has a number.
+ *  I7  a page of another epoch, of another schema, or older than what is visible changes nothing: it is an error.                */
 typedef struct _KtLocal KtLocal;
 
 typedef enum { KT_LOCAL_CREATE = 1 << 0, KT_LOCAL_READ_ONLY = 1 << 1 } KtLocalFlags;
@@ -43,14 +47,15 @@ const char     *kt_local_dir    (KtLocal *local);
 const KtEnv    *kt_local_env    (KtLocal *local);
 /* NULL before the first login. Reference it when kept: a pull may bring a newer one. */
 const KtSchema *kt_local_schema (KtLocal *local);
-/* Carries tables, outbox and shadows over to @schema, in one transaction. */
+/* Carries tables, outbox and shadows over to @schema, in one transaction. An outbox entry that names what is no longer
+ * there keeps its words and parks with the reason. A staged pull is forgotten: its pages lack what is new. */
 gboolean        kt_local_set_schema (KtLocal *local, const KtSchema *schema, GError **error);
 /* Whether a first pull is complete, i.e. there is something honest to show. */
 gboolean        kt_local_ready  (KtLocal *local);
 const char     *kt_local_locale (KtLocal *local);                  /* collation of the sort keys */
 gboolean        kt_local_set_locale (KtLocal *local, const char *locale, GError **error);   /* rebuilds keys when it changed */
 
-/* Small settings and sync state. */
+/* Small settings and sync state. Keys that start with "kt:" are the store's own: INVALID. */
 char    *kt_local_get_meta (KtLocal *local, const char *key, GError **error);      /* NULL: not set */
 gboolean kt_local_set_meta (KtLocal *local, const char *key, const char *value, GError **error);
 
@@ -99,38 +104,55 @@ gboolean   kt_local_find   (KtLocal *local, const KtObject *object, const char *
 /* "EXPR" parsed, list queried: helper for --where. */
 
 /* ---- writing ---- */
-/* Checks rules and access, computes formulas, `from` copies, defaults, modified/created; writes record, shadow, outbox,
+/* Checks rules and access, puts defaults and the owner into CREATE patches (in @mutation itself: the server shall
+ * see them), computes formulas, `from` copies, defaults, modified/created; writes record, shadow, outbox,
  * full text, keys; all or nothing. @mutation's CREATE ops need an id; base_rev and before values are taken from what is visible now
- * when the op's patch was built by kt_patch_diff on it; P6 wants the values the *person* saw, so they are kept as given.
- * Errors INVALID (rules; first message), FORBIDDEN, NOT_FOUND, FULL, BUSY. */
+ * when the op's patch was built by kt_patch_diff on it; P6 wants the values the *person* saw, so they are kept as given
+ * (a base_rev of 0 on a record the server knows is filled in). A mutation of an older KtSchema is translated by name. What changes
+ * nothing makes no entry: *outbox_no 0. All Chinese or English messages in the store's locale.
+ * Errors INVALID (rules; first message), FORBIDDEN, NOT_FOUND, EXISTS, LIMIT, AUTH (never signed in), FULL, BUSY. */
 gboolean   kt_local_commit (KtLocal *local, KtMutation *mutation, gint64 *outbox_no, KtChangeSet **changes, GError **error);
 /* Reverses an outbox entry that has not been sent: it leaves the outbox and the records show what they showed before. CONFLICT when
  * sent already (then the caller commits a counter-mutation made by kt_local_inverse). */
 gboolean   kt_local_undo   (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
+/* Works while the entry waits and for a while after it left (the last 1,000, and the last 20 imports). Fields that somebody changed
+ * since are left alone. NOT_FOUND: too long ago. A mutation without ops: nothing is left to take back. */
 KtMutation *kt_local_inverse (KtLocal *local, gint64 outbox_no, GError **error);
+/* Outbox numbers (gint64) of one import, newest first, waiting or gone. */
+GArray     *kt_local_batch   (KtLocal *local, const char *batch, GError **error);
 
 /* ---- outbox ---- */
 typedef enum { KT_OUTBOX_QUEUED, KT_OUTBOX_SENT, KT_OUTBOX_SETTLED, KT_OUTBOX_PARKED } KtOutboxState;
 typedef struct { gint64 no; KtOutboxState state; KtMutation *mutation; char *reason; char *reason_code; KtVerdict verdict; gint64 made_at_us; } KtOutboxEntry;
-GPtrArray *kt_local_outbox  (KtLocal *local, guint limit, GError **error);        /* not SETTLED; oldest first; kt_outbox_entry_free */
+GPtrArray *kt_local_outbox  (KtLocal *local, guint limit, GError **error);        /* not SETTLED; oldest first; kt_outbox_entry_free.
+                                                                                      A QUEUED one that waits for a parked one says so in reason, code "waiting". */
 void       kt_outbox_entry_free (KtOutboxEntry *entry);
 typedef struct { gint64 queued, sent, settled, parked, review; } KtOutboxCounts;  /* review: open sync_conflict for this user */
 gboolean   kt_local_outbox_counts (KtLocal *local, KtOutboxCounts *out, GError **error);
-/* JSON of up to @max mutations / @bytes to send next, oldest first: those SENT without verdict, then QUEUED ones which get their
+/* JSON array of up to @max mutations / @bytes (but at least one) to send next, oldest first: those SENT without verdict, then QUEUED ones which get their
  * numbers and become SENT in this transaction. Entries that depend on a parked one (same record, or refer to a record it creates) stay. NULL, no error: nothing. */
 GBytes    *kt_local_outbox_take (KtLocal *local, guint max, gsize bytes, GError **error);
-/* Stores verdicts (SENT → SETTLED or PARKED). Unknown or repeated numbers are ignored. */
+/* Stores verdicts (SENT → SETTLED or PARKED, or gone at once when their page is here already). Unknown or repeated numbers are ignored. */
 gboolean   kt_local_settle  (KtLocal *local, const KtVerdict *verdicts, guint n, KtChangeSet **changes, GError **error);
-/* A parked entry: again under a new number; or given up (kept in kt_history), the record shows the server's version again. */
+/* The server knows this device's mutations only up to number @last (restored from a backup, or a new device): what was sent
+ * beyond it is queued again and numbered anew from @last + 1. */
+gboolean   kt_local_renumber (KtLocal *local, gint64 last, GError **error);
+/* A parked entry: again under a new number; or given up (kept in kt_kept), the record shows the server's version again.
+ * Entries that wait for a discarded one are based on what was before it; those that need a record it creates: CONFLICT, names the first.
+ * CONFLICT as well when it is not parked. */
 gboolean   kt_local_retry   (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
 gboolean   kt_local_discard (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
 
 /* ---- pull ---- */
 char      *kt_local_cursor  (KtLocal *local, GError **error);        /* where to pull from next (staged pages included); NULL: from the beginning */
 gint64     kt_local_seq     (KtLocal *local);                        /* seq of what is visible; 0 */
-/* Takes one verified page in (I4, I5). *done: the page was the last and everything is visible now. */
+/* Takes one verified page in (I4, I5). *done: the page was the last and everything is visible now. @page was opened with
+ * kt_local_schema. Errors: SCHEMA (the page speaks of another schema: fetch it, kt_local_set_schema, pull again), EPOCH (another life of
+ * the server: kt_local_reset_cursor first), CONFLICT (older than what is visible: drop it), FULL, …; then nothing has changed. */
 gboolean   kt_local_apply_page (KtLocal *local, KtPage *page, gboolean *done, KtChangeSet **changes, GError **error);
-/* The server lives another life (epoch): forget cursor and stage, keep records, outbox and shadows; the next pull replaces all. */
+/* The server lives another life (epoch): forget cursor and stage, keep records, outbox and shadows; the next pull replaces all.
+ * Verdicts whose page had not come are forgotten too: they are sent again under their numbers. What the next pull no longer
+ * holds goes to kt_kept as JSON (P10). An unfinished first pull begins anew. */
 gboolean   kt_local_reset_cursor (KtLocal *local, GError **error);
 gboolean   kt_local_digest  (KtLocal *local, const KtObject *object, KtDigest *out, GError **error);     /* server versions (shadows), live and binned */
 

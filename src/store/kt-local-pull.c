@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Pages from the server (I4, I5, I7).
+ *
+ * First pull (not ready): every page goes straight into the tables, in one
+ * transaction with its cursor, and nothing is shown before the last one. A page
+ * that cannot be read back after a crash is simply asked for again.
+ *
+ * Later pulls: rows wait in memory, or in kt_stage when there are many or more
+ * pages to come; the last page swaps everything in:
+ *
+ *   page 1 ──► kt_stage, kt:stage_cursor        (kt_local_cursor answers this one: a restart goes on here)
+ *   page 2 ──► kt_stage, kt:stage_cursor
+ *   page 3 ──► ┌ one transaction ──────────────────────────────────────────────┐
+ *              │ each row: shadow there → replace shadow, else replace record   │
+ *              │ settled entries with seq <= page.seq leave                     │
+ *              │ records of both: visible = overlay (shadow)                    │
+ *              │ kt:cursor, kt:seq; kt_stage emptied                            │
+ *              └────────────────────────────────────────────────────────────────┘
+ *
+ * A pull that starts from no cursor (after kt_local_reset_cursor) replaces all:
+ * what it does not hold goes, and a copy of it to kt_kept.                        */
+
+#define G_LOG_DOMAIN "kt-store"
+
+#include "config.h"
+
+#include "kt-local-private.h"
+
+#include <string.h>
+
+#define MAX_PENDING 2000 /* rows of a page kept in memory before they go to kt_stage */
+
+typedef struct
+{
+  KtLocal *local;
+  KtPage *page;
+  KtChanges *changes;
+  GHashTable *touched; /* records with a shadow that a row replaced */
+  GPtrArray *pending;  /* Row* */
+  gboolean staged;     /* kt_stage has rows */
+  gboolean all;        /* replaces all */
+  gboolean shadows;    /* there may be shadows */
+} Pull;
+
+typedef struct
+{
+  const KtObject *object;
+  KtId id;
+  KtRecord *record; /* NULL: gone */
+} Row;
+
+static void
+row_free (gpointer data)
+{
+  Row *row = data;
+
+  g_clear_pointer (&row->record, kt_record_unref);
+  g_free (row);
+}
+
+/* ---- cursor ---- */
+
+char *
+kt_local_cursor (KtLocal *local, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  char *cursor = _kt_local_meta (local, "kt:stage_cursor", &failure);
+
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return NULL;
+    }
+  return cursor != NULL ? cursor : _kt_local_meta (local, "kt:cursor", error);
+}
+
+gboolean
+kt_local_reset_cursor (KtLocal *local, GError **error)
+{
+  if (!_kt_local_begin (local, KT_TX_WRITE, error))
+    return FALSE;
+  if (kt_db_exec (local->db,
+                  "DELETE FROM kt_stage; DELETE FROM kt_meta WHERE key IN"
+                  " ('kt:cursor', 'kt:stage_cursor', 'kt:stage_all', 'kt:epoch', 'kt:seq')",
+                  error)
+      && (local->ready || _kt_local_put_meta (local, "kt:wipe", "1", error))
+      /* Another life does not know our verdicts' seq: whoever decided may be asked again. */
+      && kt_db_run (local->db, error,
+                    "UPDATE kt_outbox SET state=?1, outcome=NULL, seq=NULL WHERE state=?2",
+                    KT_BIND_INT, (gint64) KT_OUTBOX_SENT, KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED,
+                    KT_BIND_END)
+           >= 0
+      && _kt_local_refresh (local, error))
+    return _kt_local_commit (local, error);
+  _kt_local_rollback (local);
+  return FALSE;
+}
+
+/* ---- one row ---- */
+
+static gboolean
+replace_shadow (Pull *pull, const Row *row, gint64 old_rev, GError **error)
+{
+  if (row->record != NULL && !pull->all && row->record->rev < old_rev)
+    return TRUE;
+  _kt_touched_add (pull->touched, row->object, &row->id);
+  return _kt_local_put_shadow (pull->local, row->object, &row->id, row->record, error);
+}
+
+static gboolean
+take_row (Pull *pull, const Row *row, GError **error)
+{
+  KtLocal *local = pull->local;
+  g_autoptr (KtRecord) before = NULL;
+  g_autoptr (GError) failure = NULL;
+  gint64 rev = 0;
+
+  if (pull->shadows)
+    switch (_kt_local_shadow (local, row->object, &row->id, NULL, &rev, error))
+      {
+      case KT_SHADOW_ERROR:
+        return FALSE;
+      case KT_SHADOW_ABSENT:
+        break;
+      case KT_SHADOW_NONE:
+      case KT_SHADOW_RECORD:
+      default:
+        return replace_shadow (pull, row, rev, error);
+      }
+  before = kt_table_load (local->db, row->object, &row->id, &failure);
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  /* Of two pages that hold a record, an older one never wins. */
+  if (row->record != NULL && before != NULL && !pull->all && row->record->rev < before->rev)
+    return TRUE;
+  return _kt_local_show (local, before, row->record, FALSE, pull->changes, error);
+}
+
+static KtRecord *
+read_row (const KtPage *page)
+{
+  KtRecord *record = kt_record_new (page->object, &page->id);
+
+  record->rev = page->rev;
+  for (guint i = 0; i < page->n_fields; i++)
+    if (page->fields[i] != NULL)
+      kt_value_copy (&page->values[i], &record->values[page->fields[i]->index]);
+  return record;
+}
+
+/* ---- staging ---- */
+
+static gboolean
+stage_row (KtLocal *local, const Row *row, GError **error)
+{
+  g_autofree char *text = row->record != NULL ? _kt_local_record_text (row->record) : NULL;
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    local->db, "INSERT INTO kt_stage (object, id, rev, record) VALUES (?1, ?2, ?3, ?4)", error);
+
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_text (stmt, 1, row->object->name);
+  kt_stmt_bind_id (stmt, 2, &row->id);
+  kt_stmt_bind_int (stmt, 3, row->record != NULL ? row->record->rev : 0);
+  kt_stmt_bind_text (stmt, 4, text);
+  return kt_stmt_step (stmt, error) == KT_STEP_DONE;
+}
+
+static gboolean
+spill (Pull *pull, GError **error)
+{
+  for (guint i = 0; i < pull->pending->len; i++)
+    if (!stage_row (pull->local, g_ptr_array_index (pull->pending, i), error))
+      return FALSE;
+  pull->staged |= pull->pending->len > 0;
+  g_ptr_array_set_size (pull->pending, 0);
+  return TRUE;
+}
+
+static gboolean
+swap_stage (Pull *pull, GError **error)
+{
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    pull->local->db, "SELECT object, id, rev, record FROM kt_stage ORDER BY pos", error);
+  KtStep step;
+
+  if (stmt == NULL)
+    return FALSE;
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      g_autoptr (KtRecord) record = NULL;
+      Row row = { kt_schema_object (pull->local->schema, kt_stmt_text (stmt, 0)), KT_ID_NIL, NULL };
+
+      if (row.object == NULL || !kt_stmt_id (stmt, 1, &row.id))
+        continue;
+      if (!kt_stmt_is_null (stmt, 3))
+        {
+          record = _kt_local_record_parse (row.object, &row.id, kt_stmt_int (stmt, 2),
+                                           kt_stmt_text (stmt, 3), error);
+          if (record == NULL)
+            return FALSE;
+        }
+      row.record = record;
+      if (!take_row (pull, &row, error))
+        return FALSE;
+    }
+  return step == KT_STEP_DONE;
+}
+
+/* ---- what a pull of everything does not hold ---- */
+
+static gboolean
+keep_lost (Pull *pull, const KtRecord *record, GError **error)
+{
+  g_autoptr (GString) json = g_string_new (NULL);
+  KtJsonWriter writer = KT_JSON_WRITER (json);
+
+  kt_json_begin_object (&writer);
+  kt_json_put_string (&writer, "object", record->object->name);
+  kt_json_key (&writer, "record");
+  kt_record_to_json (record, FALSE, &writer);
+  kt_json_end_object (&writer);
+  return _kt_local_keep (pull->local, "not on the server after a reset", json->str, error);
+}
+
+static gboolean
+drop_absent (Pull *pull, const KtObject *object, GError **error)
+{
+  KtLocal *local = pull->local;
+  g_autoptr (GPtrArray) lost = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
+  g_autofree char *sql =
+    g_strdup_printf ("SELECT %s FROM \"o_%s\" WHERE id NOT IN (SELECT id FROM kt_stage)",
+                     kt_table_columns (local->db, object, NULL), object->name);
+  KtStep step;
+
+  {
+    KT_STMT_SCOPE *stmt = kt_db_stmt (local->db, sql, error);
+
+    if (stmt == NULL)
+      return FALSE;
+    while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+      g_ptr_array_add (lost, kt_table_read (stmt, 0, object));
+    if (step != KT_STEP_DONE)
+      return FALSE;
+  }
+  for (guint i = 0; i < lost->len; i++)
+    {
+      const KtRecord *record = g_ptr_array_index (lost, i);
+      Row row = { object, record->id, NULL };
+
+      if (!keep_lost (pull, record, error) || !take_row (pull, &row, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+drop_all_absent (Pull *pull, GError **error)
+{
+  const KtObject *const *objects;
+  guint n = 0;
+
+  objects = kt_schema_objects (pull->local->schema, &n);
+  for (guint i = 0; i < n; i++)
+    if (!drop_absent (pull, objects[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+/* ---- the first pull ---- */
+
+typedef struct
+{
+  KtRecord *record; /* values borrowed from the page */
+  char *exists;
+  gint64 next_rid;
+} Direct;
+
+static void
+direct_clear (Direct *direct)
+{
+  if (direct->record != NULL)
+    for (guint i = 0; i < direct->record->object->n_fields; i++)
+      direct->record->values[i] = KT_VALUE_INIT;
+  g_clear_pointer (&direct->record, kt_record_unref);
+  g_clear_pointer (&direct->exists, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Direct, direct_clear)
+
+static gboolean
+direct_fill (Direct *direct, KtLocal *local, const KtPage *page, GError **error)
+{
+  if (direct->record == NULL || direct->record->object != page->object)
+    {
+      g_autofree char *sql =
+        g_strdup_printf ("SELECT max(rid)+1 FROM \"o_%s\"", page->object->name);
+
+      direct_clear (direct);
+      direct->record = kt_record_new (page->object, &page->id);
+      if (!kt_db_get_int (local->db, ((gint64) page->object->number << KT_RID_SHIFT) + 1,
+                          &direct->next_rid, error, sql, KT_BIND_END))
+        return FALSE;
+      direct->exists = g_strdup_printf ("SELECT rid FROM \"o_%s\" WHERE id=?1", page->object->name);
+    }
+  else
+    for (guint i = 0; i < page->object->n_fields; i++)
+      direct->record->values[i] = KT_VALUE_INIT;
+  direct->record->id = page->id;
+  direct->record->rev = page->rev;
+  direct->record->rid = 0;
+  for (guint i = 0; i < page->n_fields; i++)
+    if (page->fields[i] != NULL)
+      {
+        KtValue *value = &direct->record->values[page->fields[i]->index];
+
+        *value = page->values[i];
+        value->borrowed = TRUE;
+      }
+  return TRUE;
+}
+
+static gboolean
+direct_exists (KtLocal *local, const Direct *direct, gboolean *out, GError **error)
+{
+  KT_STMT_SCOPE *stmt = kt_db_stmt (local->db, direct->exists, error);
+  KtStep step;
+
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_id (stmt, 1, &direct->record->id);
+  step = kt_stmt_step (stmt, error);
+  *out = step == KT_STEP_ROW;
+  return step != KT_STEP_ERROR;
+}
+
+static gboolean
+direct_insert (KtLocal *local, const KtPlan *plan, Direct *direct, GError **error)
+{
+  KtRecord *record = direct->record;
+  KT_STMT_SCOPE *stmt = kt_table_insert_stmt (local->db, record->object, error);
+  int param = 4;
+
+  if (stmt == NULL)
+    return FALSE;
+  record->rid = direct->next_rid++;
+  kt_stmt_bind_int (stmt, 1, record->rid);
+  kt_stmt_bind_id (stmt, 2, &record->id);
+  kt_stmt_bind_int (stmt, 3, record->rev);
+  for (guint i = 0; i < record->object->n_fields; i++)
+    {
+      const KtField *field = record->object->fields[i];
+
+      kt_table_bind (stmt, param, field, &record->values[i]);
+      param += field->storage == KT_VALUE_MONEY || field->storage == KT_VALUE_ANY ? 2 : 1;
+    }
+  if (kt_stmt_step (stmt, error) != KT_STEP_DONE)
+    return FALSE;
+  return _kt_local_index_terms (local, plan, NULL, record, error)
+         && _kt_local_index_keys (local, plan, record, error);
+}
+
+static gboolean
+direct_row (Pull *pull, Direct *direct, GError **error)
+{
+  KtLocal *local = pull->local;
+  const KtPage *page = pull->page;
+  gboolean exists = FALSE;
+
+  if (!pull->shadows)
+    {
+      if (!direct_fill (direct, local, page, error)
+          || !direct_exists (local, direct, &exists, error))
+        return FALSE;
+      if (!exists)
+        return direct_insert (local, _kt_local_plan (local, page->object), direct, error);
+    }
+  {
+    Row row = { page->object, page->id, read_row (page) };
+    g_autoptr (KtRecord) record = row.record;
+
+    return take_row (pull, &row, error);
+  }
+}
+
+/* ---- a page ---- */
+
+static gboolean
+check_page (Pull *pull, GError **error)
+{
+  KtLocal *local = pull->local;
+  const KtPage *page = pull->page;
+  g_autofree char *epoch = _kt_local_meta (local, "kt:epoch", NULL);
+  char now[KT_ID_TEXT_SIZE];
+
+  if (page->schema_digest != NULL && *page->schema_digest != '\0'
+      && strcmp (page->schema_digest, local->schema_digest) != 0)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA,
+                   "The server has changed its objects and fields since");
+      return FALSE;
+    }
+  kt_id_format (&page->epoch, now);
+  if (epoch != NULL && strcmp (epoch, now) != 0)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_EPOCH,
+                   "The server has been restored or replaced since");
+      return FALSE;
+    }
+  return epoch != NULL || _kt_local_put_meta (local, "kt:epoch", now, error);
+}
+
+/* Keeps a row for the swap. */
+static gboolean
+hold_row (Pull *pull, gboolean gone, GError **error)
+{
+  Row *row = g_new0 (Row, 1);
+
+  row->object = pull->page->object;
+  row->id = pull->page->id;
+  row->record = gone ? NULL : read_row (pull->page);
+  g_ptr_array_add (pull->pending, row);
+  return pull->pending->len < MAX_PENDING || spill (pull, error);
+}
+
+static gboolean
+read_page (Pull *pull, GError **error)
+{
+  g_auto (Direct) direct = { NULL, NULL, 0 };
+  gboolean ready = pull->local->ready;
+
+  for (;;)
+    switch (kt_page_next (pull->page, error))
+      {
+      case KT_PAGE_ROW:
+        if (pull->page->object == NULL)
+          break;
+        if (!(ready ? hold_row (pull, FALSE, error) : direct_row (pull, &direct, error)))
+          return FALSE;
+        break;
+      case KT_PAGE_GONE:
+        if (pull->page->object == NULL)
+          break;
+        if (ready)
+          {
+            if (!hold_row (pull, TRUE, error))
+              return FALSE;
+          }
+        else
+          {
+            Row row = { pull->page->object, pull->page->id, NULL };
+
+            if (!take_row (pull, &row, error))
+              return FALSE;
+          }
+        break;
+      case KT_PAGE_END:
+        return TRUE;
+      case KT_PAGE_ERROR:
+      default:
+        return FALSE;
+      }
+}
+
+/* More pages are to come: this one waits, and the next is asked for from its end. */
+static gboolean
+end_between (Pull *pull, GError **error)
+{
+  KtLocal *local = pull->local;
+
+  if (!local->ready)
+    return _kt_local_recompute_all (local, pull->touched, FALSE, NULL, error)
+           && _kt_local_put_meta (local, "kt:cursor", pull->page->cursor, error);
+  return spill (pull, error)
+         && _kt_local_put_meta (local, "kt:stage_cursor", pull->page->cursor, error)
+         && _kt_local_put_meta_int (local, "kt:stage_all", pull->all, error);
+}
+
+static gboolean
+swap (Pull *pull, GError **error)
+{
+  if (pull->staged || pull->all)
+    {
+      if (!spill (pull, error) || !swap_stage (pull, error)
+          || (pull->all && !drop_all_absent (pull, error)))
+        return FALSE;
+      return kt_db_exec (pull->local->db, "DELETE FROM kt_stage", error);
+    }
+  for (guint i = 0; i < pull->pending->len; i++)
+    if (!take_row (pull, g_ptr_array_index (pull->pending, i), error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+end_last (Pull *pull, GError **error)
+{
+  KtLocal *local = pull->local;
+  gboolean left = FALSE;
+
+  if (local->ready && !pull->all && pull->page->seq < local->seq)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
+                   "The page is older than what is here already");
+      return FALSE;
+    }
+  if ((local->ready && !swap (pull, error))
+      || !_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)
+      || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error))
+    return FALSE;
+  if (left)
+    pull->changes->set->outbox = TRUE;
+  if (!local->ready)
+    pull->changes->set->everything = TRUE;
+  return kt_db_exec (local->db,
+                     "DELETE FROM kt_meta WHERE key IN ('kt:stage_cursor', 'kt:stage_all')", error)
+         && _kt_local_put_meta (local, "kt:cursor", pull->page->cursor, error)
+         && _kt_local_put_meta_int (local, "kt:seq", pull->page->seq, error)
+         && _kt_local_put_meta (local, "kt:ready", "1", error) && _kt_local_refresh (local, error);
+}
+
+static gboolean
+apply (Pull *pull, GError **error)
+{
+  KtLocal *local = pull->local;
+  gint64 n = 0;
+
+  if (!_kt_local_require (local, error) || !check_page (pull, error))
+    return FALSE;
+  if (_kt_local_meta_int (local, "kt:wipe", 0) != 0
+      && !(_kt_local_wipe_records (local, TRUE, error)
+           && _kt_local_put_meta (local, "kt:wipe", NULL, error)))
+    return FALSE;
+  if (!kt_db_get_int (local->db, 0, &n, error, "SELECT EXISTS (SELECT 1 FROM kt_shadow)",
+                      KT_BIND_END))
+    return FALSE;
+  pull->shadows = n != 0;
+  if (local->ready)
+    {
+      g_autofree char *cursor = _kt_local_meta (local, "kt:cursor", NULL);
+
+      if (!kt_db_get_int (local->db, 0, &n, error, "SELECT EXISTS (SELECT 1 FROM kt_stage)",
+                          KT_BIND_END))
+        return FALSE;
+      pull->staged = n != 0;
+      pull->all = cursor == NULL || pull->page->snapshot
+                  || _kt_local_meta_int (local, "kt:stage_all", 0) != 0;
+    }
+  if (!read_page (pull, error))
+    return FALSE;
+  if (pull->page->skipped_rows > 0 || pull->page->skipped_values > 0)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA,
+                   "The server has objects or fields that are not known here yet");
+      return FALSE;
+    }
+  return pull->page->more ? end_between (pull, error) : end_last (pull, error);
+}
+
+gboolean
+kt_local_apply_page (KtLocal *local,
+                     KtPage *page,
+                     gboolean *done,
+                     KtChangeSet **changes,
+                     GError **error)
+{
+  g_auto (KtChanges) collected = { 0 };
+  g_autoptr (GHashTable) touched = _kt_touched_new ();
+  g_autoptr (GPtrArray) pending = g_ptr_array_new_with_free_func (row_free);
+  Pull pull = { local, page, &collected, touched, pending, FALSE, FALSE, FALSE };
+
+  g_return_val_if_fail (page != NULL, FALSE);
+
+  /* A first pull that loses its last pages to a power cut asks for them again: no need to wait for the disk. */
+  if (!(local->ready ? _kt_local_begin (local, KT_TX_WRITE, error)
+                     : _kt_local_begin_relaxed (local, error)))
+    return FALSE;
+  _kt_changes_init (&collected, local);
+  if (!apply (&pull, error))
+    {
+      _kt_local_rollback (local);
+      return FALSE;
+    }
+  if (!_kt_local_commit (local, error))
+    return FALSE;
+  if (done != NULL)
+    *done = !page->more;
+  if (changes != NULL)
+    *changes = page->more ? NULL : _kt_changes_steal (&collected);
+  return TRUE;
+}
