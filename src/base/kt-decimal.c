@@ -10,7 +10,7 @@
 #include "base/kt-error.h"
 
 #define MAX_LOOSE_BYTES 256
-#define MAX_DIGITS      64
+#define MAX_DIGITS 64
 
 typedef struct
 {
@@ -21,43 +21,35 @@ typedef struct
 /* Longest first where one is the end of another. ¥ alone is read as the yuan:
  * more of those who write it mean it, and 円 and JP¥ say yen. */
 static const Symbol symbols[] = {
-  { "US$", "USD" }, { "HK$", "HKD" }, { "NT$", "TWD" }, { "AU$", "AUD" }, { "CA$", "CAD" },
-  { "NZ$", "NZD" }, { "SG$", "SGD" }, { "MX$", "MXN" }, { "A$", "AUD" },  { "C$", "CAD" },
-  { "S$", "SGD" },  { "R$", "BRL" },  { "CN¥", "CNY" }, { "JP¥", "JPY" }, { "RMB", "CNY" },
+  { "US$", "USD" },    { "HK$", "HKD" },  { "NT$", "TWD" },  { "AU$", "AUD" },  { "CA$", "CAD" },
+  { "NZ$", "NZD" },    { "SG$", "SGD" },  { "MX$", "MXN" },  { "A$", "AUD" },   { "C$", "CAD" },
+  { "S$", "SGD" },     { "R$", "BRL" },   { "CN¥", "CNY" },  { "JP¥", "JPY" },  { "RMB", "CNY" },
   { "人民币", "CNY" }, { "美元", "USD" }, { "欧元", "EUR" }, { "港元", "HKD" }, { "日元", "JPY" },
-  { "英镑", "GBP" }, { "元", "CNY" },   { "圆", "CNY" },   { "円", "JPY" },  { "€", "EUR" },
-  { "$", "USD" },   { "£", "GBP" },   { "¥", "CNY" },   { "₩", "KRW" },   { "₹", "INR" },
-  { "₽", "RUB" },   { "₺", "TRY" },   { "₫", "VND" },   { "฿", "THB" },   { "₴", "UAH" },
-  { "₪", "ILS" },   { "₱", "PHP" },   { "zł", "PLN" },  { "Kč", "CZK" },
+  { "英镑", "GBP" },   { "元", "CNY" },   { "圆", "CNY" },   { "円", "JPY" },   { "€", "EUR" },
+  { "$", "USD" },      { "£", "GBP" },    { "¥", "CNY" },    { "₩", "KRW" },    { "₹", "INR" },
+  { "₽", "RUB" },    { "₺", "TRY" },    { "₫", "VND" },    { "฿", "THB" },    { "₴", "UAH" },
+  { "₪", "ILS" },      { "₱", "PHP" },    { "zł", "PLN" },   { "Kč", "CZK" },
 };
 
 /* ISO 4217 without funds and metals, one blank apart. */
-static const char currencies[]
-    = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP"
-      " BYN BZD CAD CDF CHF CLF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD"
-      " FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES"
-      " KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR"
-      " MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB"
-      " RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD"
-      " TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ZWL ";
+static const char currencies[] =
+  " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP"
+  " BYN BZD CAD CDF CHF CLF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD"
+  " FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES"
+  " KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR"
+  " MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB"
+  " RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD"
+  " TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ZWL ";
 
 static const gint64 powers[] = {
-  G_GINT64_CONSTANT (1),
-  G_GINT64_CONSTANT (10),
-  G_GINT64_CONSTANT (100),
-  G_GINT64_CONSTANT (1000),
-  G_GINT64_CONSTANT (10000),
-  G_GINT64_CONSTANT (100000),
-  G_GINT64_CONSTANT (1000000),
-  G_GINT64_CONSTANT (10000000),
-  G_GINT64_CONSTANT (100000000),
+  G_GINT64_CONSTANT (1),          G_GINT64_CONSTANT (10),       G_GINT64_CONSTANT (100),
+  G_GINT64_CONSTANT (1000),       G_GINT64_CONSTANT (10000),    G_GINT64_CONSTANT (100000),
+  G_GINT64_CONSTANT (1000000),    G_GINT64_CONSTANT (10000000), G_GINT64_CONSTANT (100000000),
   G_GINT64_CONSTANT (1000000000),
 };
 
 static gboolean
-fail_format (const char *text,
-             gsize len,
-             GError **error)
+fail_format (const char *text, gsize len, GError **error)
 {
   g_autofree char *shown = g_utf8_make_valid (text, (gssize) MIN (len, 40));
 
@@ -68,18 +60,19 @@ fail_format (const char *text,
 static gboolean
 fail_size (GError **error)
 {
-  g_set_error_literal (error, KT_ERROR, KT_ERROR_LIMIT, "the number is too large: at most 18 digits are kept");
+  g_set_error_literal (error, KT_ERROR, KT_ERROR_LIMIT,
+                       "the number is too large: at most 18 digits are kept");
   return FALSE;
 }
 
 static gboolean
-fail_digits (guint scale,
-             GError **error)
+fail_digits (guint scale, GError **error)
 {
   if (scale == 0)
     g_set_error_literal (error, KT_ERROR, KT_ERROR_INVALID, "must be a whole number");
   else
-    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "has more than %u digits after the point", scale);
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "has more than %u digits after the point",
+                 scale);
   return FALSE;
 }
 
@@ -128,11 +121,7 @@ assemble (const char *digits,
 }
 
 gboolean
-kt_decimal_parse (const char *text,
-                  gssize len,
-                  guint scale,
-                  gint64 *mantissa,
-                  GError **error)
+kt_decimal_parse (const char *text, gssize len, guint scale, gint64 *mantissa, GError **error)
 {
   gsize n, at = 0, whole_start, whole, fraction = 0;
   gboolean negative;
@@ -195,10 +184,7 @@ kt_decimal_parse (const char *text,
 }
 
 void
-kt_decimal_format (gint64 mantissa,
-                   guint scale,
-                   char *out,
-                   gsize out_size)
+kt_decimal_format (gint64 mantissa, guint scale, char *out, gsize out_size)
 {
   char buffer[32];
   char *at = buffer + sizeof buffer;
@@ -237,10 +223,7 @@ kt_decimal_format (gint64 mantissa,
 }
 
 gboolean
-kt_decimal_rescale (gint64 mantissa,
-                    guint from,
-                    guint to,
-                    gint64 *out)
+kt_decimal_rescale (gint64 mantissa, guint from, guint to, gint64 *out)
 {
   g_return_val_if_fail (from <= KT_DECIMAL_MAX_SCALE && to <= KT_DECIMAL_MAX_SCALE, FALSE);
   g_return_val_if_fail (out != NULL, FALSE);
@@ -328,8 +311,7 @@ is_currency_code (const char *at)
 
 /* Takes one currency off the front or the end of @text, in place. */
 static gboolean
-take_currency (char *text,
-               char code[4])
+take_currency (char *text, char code[4])
 {
   gsize len = strlen (text);
   /* Behind a sign or a bracket, too: "-€5", "(USD 5)". */
@@ -374,9 +356,7 @@ take_currency (char *text,
 
 /* Are the groups between @separator well formed? 1,234,567 and the Indian 12,34,567. */
 static gboolean
-grouped_well (const char *number,
-              const char *end,
-              char separator)
+grouped_well (const char *number, const char *end, char separator)
 {
   const char *start = number;
   guint group = 0;
@@ -408,8 +388,7 @@ grouped_well (const char *number,
 
 /* Which of the two separators in @number is the point: '.', ',' or 0 for none; 1 when it is no number. */
 static char
-find_point (const char *number,
-            char decimal_point)
+find_point (const char *number, char decimal_point)
 {
   const char *end = number + strspn (number, "0123456789.,");
   const char *dot = NULL, *comma = NULL;

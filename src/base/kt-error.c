@@ -9,24 +9,24 @@
 
 /* Foreign domains are recognised by the names of their quarks and by the
  * numbers of gioenums.h (stable ABI): base does not link GIO. */
-#define IO_ERROR_NOT_FOUND           1
-#define IO_ERROR_IS_DIRECTORY        3
-#define IO_ERROR_FILENAME_TOO_LONG   9
-#define IO_ERROR_INVALID_FILENAME    10
-#define IO_ERROR_INVALID_ARGUMENT    13
-#define IO_ERROR_PERMISSION_DENIED   14
-#define IO_ERROR_TIMED_OUT           24
-#define IO_ERROR_BUSY                26
-#define IO_ERROR_WOULD_BLOCK         27
-#define IO_ERROR_HOST_NOT_FOUND      28
-#define IO_ERROR_INVALID_DATA        35
-#define IO_ERROR_HOST_UNREACHABLE    37
+#define IO_ERROR_NOT_FOUND 1
+#define IO_ERROR_IS_DIRECTORY 3
+#define IO_ERROR_FILENAME_TOO_LONG 9
+#define IO_ERROR_INVALID_FILENAME 10
+#define IO_ERROR_INVALID_ARGUMENT 13
+#define IO_ERROR_PERMISSION_DENIED 14
+#define IO_ERROR_TIMED_OUT 24
+#define IO_ERROR_BUSY 26
+#define IO_ERROR_WOULD_BLOCK 27
+#define IO_ERROR_HOST_NOT_FOUND 28
+#define IO_ERROR_INVALID_DATA 35
+#define IO_ERROR_HOST_UNREACHABLE 37
 #define IO_ERROR_NETWORK_UNREACHABLE 38
-#define IO_ERROR_CONNECTION_REFUSED  39
-#define IO_ERROR_PROXY_FAILED        40
-#define IO_ERROR_PROXY_NOT_ALLOWED   43
-#define IO_ERROR_CONNECTION_CLOSED   44
-#define IO_ERROR_NOT_CONNECTED       45
+#define IO_ERROR_CONNECTION_REFUSED 39
+#define IO_ERROR_PROXY_FAILED 40
+#define IO_ERROR_PROXY_NOT_ALLOWED 43
+#define IO_ERROR_CONNECTION_CLOSED 44
+#define IO_ERROR_NOT_CONNECTED 45
 
 typedef struct
 {
@@ -57,11 +57,10 @@ static const ErrorKind kinds[] = {
   [KT_ERROR_EPOCH] = { "epoch", 3, FALSE },
 };
 
-G_DEFINE_QUARK (kt-error-quark, kt_error)
+G_DEFINE_QUARK (kt - error - quark, kt_error)
 
 static gboolean
-is_domain (const GError *error,
-           const char *name)
+is_domain (const GError *error, const char *name)
 {
   return strcmp (g_quark_to_string (error->domain), name) == 0;
 }

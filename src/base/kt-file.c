@@ -31,11 +31,7 @@ code_of_errno (int code)
 }
 
 static gboolean
-read_whole (const char *path,
-            gsize max_bytes,
-            char **text,
-            gsize *len,
-            GError **error)
+read_whole (const char *path, gsize max_bytes, char **text, gsize *len, GError **error)
 {
   g_autofree char *content = NULL;
   g_autoptr (GError) local = NULL;
@@ -55,17 +51,15 @@ read_whole (const char *path,
     }
   if (status.st_size > 0 && (guint64) status.st_size > max_bytes)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "%s is larger than %" G_GSIZE_FORMAT " bytes", path, max_bytes);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "%s is larger than %" G_GSIZE_FORMAT " bytes",
+                   path, max_bytes);
       return FALSE;
     }
   if (!g_file_get_contents (path, &content, len, &local))
     {
-      g_set_error (error,
-                   KT_ERROR,
-                   local->code == G_FILE_ERROR_NOENT ? KT_ERROR_NOT_FOUND : KT_ERROR_IO,
-                   "%s: %s",
-                   path,
-                   local->message);
+      g_set_error (error, KT_ERROR,
+                   local->code == G_FILE_ERROR_NOENT ? KT_ERROR_NOT_FOUND : KT_ERROR_IO, "%s: %s",
+                   path, local->message);
       return FALSE;
     }
   *text = g_steal_pointer (&content);
@@ -73,9 +67,7 @@ read_whole (const char *path,
 }
 
 KtJson *
-kt_json_parse_file (const char *path,
-                    gsize max_bytes,
-                    GError **error)
+kt_json_parse_file (const char *path, gsize max_bytes, GError **error)
 {
   g_autofree char *text = NULL;
   g_autofree char *name = NULL;

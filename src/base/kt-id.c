@@ -51,9 +51,7 @@ kt_id_new (const KtEnv *env)
 }
 
 gboolean
-kt_id_parse (const char *text,
-             gssize len,
-             KtId *out)
+kt_id_parse (const char *text, gssize len, KtId *out)
 {
   KtId id;
   guint at = 0;
@@ -87,8 +85,7 @@ kt_id_parse (const char *text,
 }
 
 void
-kt_id_format (const KtId *id,
-              char out[KT_ID_TEXT_SIZE])
+kt_id_format (const KtId *id, char out[KT_ID_TEXT_SIZE])
 {
   g_return_if_fail (id != NULL);
 
@@ -122,8 +119,7 @@ kt_id_is_nil (const KtId *id)
 }
 
 int
-kt_id_compare (const KtId *a,
-               const KtId *b)
+kt_id_compare (const KtId *a, const KtId *b)
 {
   return memcmp (a->b, b->b, sizeof a->b);
 }
@@ -140,8 +136,7 @@ kt_id_hash (gconstpointer id)
 }
 
 gboolean
-kt_id_equal (gconstpointer a,
-             gconstpointer b)
+kt_id_equal (gconstpointer a, gconstpointer b)
 {
   return memcmp (a, b, sizeof (KtId)) == 0;
 }

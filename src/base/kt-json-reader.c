@@ -20,20 +20,18 @@
 enum
 {
   EXPECT_VALUE,
-  EXPECT_VALUE_OR_END,   /* just behind [ */
-  EXPECT_KEY_OR_END,     /* just behind { */
+  EXPECT_VALUE_OR_END, /* just behind [ */
+  EXPECT_KEY_OR_END,   /* just behind { */
   EXPECT_COMMA_OR_END,
   EXPECT_NOTHING,
   EXPECT_FAILED,
 };
 
-#define ONES  G_GUINT64_CONSTANT (0x0101010101010101)
+#define ONES G_GUINT64_CONSTANT (0x0101010101010101)
 #define HIGHS G_GUINT64_CONSTANT (0x8080808080808080)
 
 static KtJsonType
-fail (KtJsonReader *reader,
-      const char *at,
-      const char *problem)
+fail (KtJsonReader *reader, const char *at, const char *problem)
 {
   reader->problem = problem;
   reader->expect = EXPECT_FAILED;
@@ -62,9 +60,7 @@ skip_blanks (KtJsonReader *reader)
 
 /* The first byte in [p, end) that ends a plain run: quote, backslash, control. *seen gathers the high bits. */
 static inline char *
-scan_plain (char *p,
-            const char *end,
-            guint64 *seen)
+scan_plain (char *p, const char *end, guint64 *seen)
 {
 #if G_BYTE_ORDER == G_LITTLE_ENDIAN
   while (end - p >= 8)
@@ -74,9 +70,9 @@ scan_plain (char *p,
       memcpy (&x, p, 8);
       quote = x ^ (ONES * '"');
       backslash = x ^ (ONES * '\\');
-      stop = (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)
-              | ((x - ONES * 0x20) & ~x))
-             & HIGHS;
+      stop =
+        (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) | ((x - ONES * 0x20) & ~x))
+        & HIGHS;
       if (stop != 0)
         {
           /* Borrow may mark bytes above the first hit, never below it. */
@@ -101,8 +97,7 @@ scan_plain (char *p,
 }
 
 static int
-hex4 (const char *p,
-      const char *end)
+hex4 (const char *p, const char *end)
 {
   int value = 0;
 
@@ -121,10 +116,7 @@ hex4 (const char *p,
 
 /* @p: behind the backslash. Writes the character to *out; NULL and *problem when malformed. */
 static char *
-unescape (char *p,
-          const char *end,
-          char **out,
-          const char **problem)
+unescape (char *p, const char *end, char **out, const char **problem)
 {
   int code;
 
@@ -201,8 +193,7 @@ unescape (char *p,
 
 /* @reader->at: behind the opening quote. Leaves text, len and at behind the closing one. */
 static KtJsonType
-read_string (KtJsonReader *reader,
-             KtJsonType token)
+read_string (KtJsonReader *reader, KtJsonType token)
 {
   char *start = reader->at, *p = start, *out = NULL, *run = start;
   const char *problem = NULL;
@@ -317,9 +308,7 @@ read_number (KtJsonReader *reader)
 }
 
 static KtJsonType
-read_word (KtJsonReader *reader,
-           const char *word,
-           KtJsonType token)
+read_word (KtJsonReader *reader, const char *word, KtJsonType token)
 {
   gsize n = strlen (word);
 
@@ -331,8 +320,7 @@ read_word (KtJsonReader *reader,
 }
 
 static KtJsonType
-open_container (KtJsonReader *reader,
-                gboolean object)
+open_container (KtJsonReader *reader, gboolean object)
 {
   if (reader->depth >= KT_JSON_MAX_DEPTH)
     return fail (reader, reader->at, "nested too deeply");
@@ -430,9 +418,7 @@ read_key (KtJsonReader *reader)
 }
 
 void
-kt_json_reader_init (KtJsonReader *reader,
-                     char *buffer,
-                     gsize len)
+kt_json_reader_init (KtJsonReader *reader, char *buffer, gsize len)
 {
   g_return_if_fail (reader != NULL);
   g_return_if_fail (buffer != NULL);
@@ -519,9 +505,7 @@ kt_json_reader_skip (KtJsonReader *reader)
 }
 
 void
-kt_json_reader_place (const KtJsonReader *reader,
-                      guint *line,
-                      guint *column)
+kt_json_reader_place (const KtJsonReader *reader, guint *line, guint *column)
 {
   const char *token;
 

@@ -20,10 +20,10 @@
  * Children stand side by side. Behind the members of an object with many of
  * them stands an index of their numbers in the order of the keys.             */
 
-#define MAX_NODES    5000000
+#define MAX_NODES 5000000
 #define INDEXED_FROM 12
-#define CHUNK_MIN    1024
-#define CHUNK_MAX    (256 * 1024)
+#define CHUNK_MIN 1024
+#define CHUNK_MAX (256 * 1024)
 
 typedef struct _Document Document;
 typedef struct _Chunk Chunk;
@@ -33,8 +33,8 @@ struct _KtJson
   guint8 type;
   guint8 is_integer;
   guint32 line;
-  guint32 n;        /* bytes of text, or number of children */
-  const char *key;  /* of a member of an object */
+  guint32 n;       /* bytes of text, or number of children */
+  const char *key; /* of a member of an object */
   union
   {
     const char *text;
@@ -53,7 +53,7 @@ struct _Chunk
 struct _Document
 {
   gatomicrefcount refs;
-  char *buffer;     /* owned; NULL when the strings are someone else's */
+  char *buffer; /* owned; NULL when the strings are someone else's */
   Chunk *chunks;
   KtJson root;
 };
@@ -63,8 +63,8 @@ typedef struct
 {
   Document *document;
   KtJsonReader *reader;
-  GArray *pending;                     /* KtJson */
-  guint marks[KT_JSON_MAX_DEPTH + 1];  /* position of the container's own node */
+  GArray *pending;                    /* KtJson */
+  guint marks[KT_JSON_MAX_DEPTH + 1]; /* position of the container's own node */
   guint depth;
   guint nodes;
   const char *problem;
@@ -75,8 +75,7 @@ typedef struct
 /* ---- arena ---- */
 
 static gpointer
-arena_alloc (Document *document,
-             gsize size)
+arena_alloc (Document *document, gsize size)
 {
   Chunk *chunk = document->chunks;
   gpointer result;
@@ -126,9 +125,7 @@ document_new (char *buffer)
 /* ---- building ---- */
 
 static int
-compare_members (gconstpointer a,
-                 gconstpointer b,
-                 gpointer data)
+compare_members (gconstpointer a, gconstpointer b, gpointer data)
 {
   const KtJson *members = data;
 
@@ -190,9 +187,11 @@ close_node (Builder *builder)
 
           if (twice != NULL)
             {
-              g_autofree char *shown = g_utf8_substring (twice, 0, MIN (g_utf8_strlen (twice, -1), 60));
+              g_autofree char *shown =
+                g_utf8_substring (twice, 0, MIN (g_utf8_strlen (twice, -1), 60));
 
-              builder->problem_owned = g_strdup_printf ("the key \"%s\" occurs twice in one object", shown);
+              builder->problem_owned =
+                g_strdup_printf ("the key \"%s\" occurs twice in one object", shown);
               builder->problem = builder->problem_owned;
               return FALSE;
             }
@@ -202,9 +201,7 @@ close_node (Builder *builder)
 }
 
 static KtJson *
-add_node (Builder *builder,
-          KtJsonType type,
-          const char *key)
+add_node (Builder *builder, KtJsonType type, const char *key)
 {
   KtJson *node;
 
@@ -220,8 +217,7 @@ add_node (Builder *builder,
 
 /* Reads one whole value that starts with @token. */
 static gboolean
-build (Builder *builder,
-       KtJsonType token)
+build (Builder *builder, KtJsonType token)
 {
   KtJsonReader *reader = builder->reader;
   const char *key = NULL;
@@ -291,10 +287,7 @@ finish (Builder *builder)
 
 /* Line and column, in characters, of a byte of the text as it was given. */
 static void
-place_of (const char *text,
-          gsize offset,
-          guint *line,
-          guint *column)
+place_of (const char *text, gsize offset, guint *line, guint *column)
 {
   *line = 1;
   *column = 1;
@@ -311,9 +304,7 @@ place_of (const char *text,
 }
 
 KtJson *
-kt_json_parse (const char *text,
-               gssize len,
-               GError **error)
+kt_json_parse (const char *text, gssize len, GError **error)
 {
   g_autoptr (GArray) pending = NULL;
   KtJsonReader reader;
@@ -352,12 +343,7 @@ kt_json_parse (const char *text,
       guint line, column;
 
       place_of (text, MIN (reader.raw_start, n), &line, &column);
-      g_set_error (error,
-                   KT_ERROR,
-                   (int) builder.code,
-                   "line %u, column %u: %s",
-                   line,
-                   column,
+      g_set_error (error, KT_ERROR, (int) builder.code, "line %u, column %u: %s", line, column,
                    builder.problem);
       g_free (builder.problem_owned);
       document_free (builder.document);
@@ -367,9 +353,7 @@ kt_json_parse (const char *text,
 }
 
 KtJson *
-kt_json_from_reader (KtJsonReader *reader,
-                     KtJsonType token,
-                     GError **error)
+kt_json_from_reader (KtJsonReader *reader, KtJsonType token, GError **error)
 {
   g_autoptr (GArray) pending = NULL;
   Builder builder = { 0 };
@@ -387,12 +371,7 @@ kt_json_from_reader (KtJsonReader *reader,
       guint line, column;
 
       kt_json_reader_place (reader, &line, &column);
-      g_set_error (error,
-                   KT_ERROR,
-                   (int) builder.code,
-                   "line %u, column %u: %s",
-                   line,
-                   column,
+      g_set_error (error, KT_ERROR, (int) builder.code, "line %u, column %u: %s", line, column,
                    builder.problem);
       g_free (builder.problem_owned);
       document_free (builder.document);
@@ -432,8 +411,7 @@ kt_json_line (const KtJson *json)
 }
 
 KtJson *
-kt_json_get (const KtJson *object,
-             const char *key)
+kt_json_get (const KtJson *object, const char *key)
 {
   const guint32 *order;
 
@@ -476,15 +454,13 @@ kt_json_length (const KtJson *json)
 }
 
 KtJson *
-kt_json_at (const KtJson *json,
-            guint index)
+kt_json_at (const KtJson *json, guint index)
 {
   return index < kt_json_length (json) ? &json->v.children[index] : NULL;
 }
 
 const char *
-kt_json_key_at (const KtJson *object,
-                guint index)
+kt_json_key_at (const KtJson *object, guint index)
 {
   if (object == NULL || object->type != KT_JSON_OBJECT || index >= object->n)
     return NULL;
@@ -492,8 +468,7 @@ kt_json_key_at (const KtJson *object,
 }
 
 const char *
-kt_json_string (const KtJson *json,
-                const char *fallback)
+kt_json_string (const KtJson *json, const char *fallback)
 {
   return json != NULL && json->type == KT_JSON_STRING ? json->v.text : fallback;
 }
@@ -505,8 +480,7 @@ kt_json_number (const KtJson *json)
 }
 
 gint64
-kt_json_int (const KtJson *json,
-             gint64 fallback)
+kt_json_int (const KtJson *json, gint64 fallback)
 {
   if (json == NULL || json->type != KT_JSON_NUMBER || !json->is_integer)
     return fallback;
@@ -514,8 +488,7 @@ kt_json_int (const KtJson *json,
 }
 
 gboolean
-kt_json_bool (const KtJson *json,
-              gboolean fallback)
+kt_json_bool (const KtJson *json, gboolean fallback)
 {
   if (json != NULL && json->type == KT_JSON_TRUE)
     return TRUE;
@@ -525,32 +498,25 @@ kt_json_bool (const KtJson *json,
 }
 
 const char *
-kt_json_get_string (const KtJson *object,
-                    const char *key,
-                    const char *fallback)
+kt_json_get_string (const KtJson *object, const char *key, const char *fallback)
 {
   return kt_json_string (kt_json_get (object, key), fallback);
 }
 
 gint64
-kt_json_get_int (const KtJson *object,
-                 const char *key,
-                 gint64 fallback)
+kt_json_get_int (const KtJson *object, const char *key, gint64 fallback)
 {
   return kt_json_int (kt_json_get (object, key), fallback);
 }
 
 gboolean
-kt_json_get_bool (const KtJson *object,
-                  const char *key,
-                  gboolean fallback)
+kt_json_get_bool (const KtJson *object, const char *key, gboolean fallback)
 {
   return kt_json_bool (kt_json_get (object, key), fallback);
 }
 
 const char *
-_kt_json_localized_exact (const KtJson *json,
-                          const char *locale)
+_kt_json_localized_exact (const KtJson *json, const char *locale)
 {
   char name[32];
   const char *text;
@@ -592,9 +558,7 @@ _kt_json_localized_exact (const KtJson *json,
 }
 
 const char *
-kt_json_localized (const KtJson *json,
-                   const char *locale,
-                   const char *fallback)
+kt_json_localized (const KtJson *json, const char *locale, const char *fallback)
 {
   const char *text;
 
@@ -612,61 +576,7 @@ kt_json_localized (const KtJson *json,
 /* ---- writing ---- */
 
 static void
-append_escaped (GString *out,
-                const char *text,
-                gsize len)
-{
-  static const char hex[] = "0123456789abcdef";
-  gsize run = 0;
-
-  g_string_append_c (out, '"');
-  for (gsize i = 0; i < len; i++)
-    {
-      guint8 c = (guint8) text[i];
-      char escape;
-
-      if (c >= 0x20 && c != '"' && c != '\\')
-        continue;
-      g_string_append_len (out, text + run, (gssize) (i - run));
-      run = i + 1;
-      switch (c)
-        {
-        case '"':
-        case '\\':
-          escape = (char) c;
-          break;
-        case '\b':
-          escape = 'b';
-          break;
-        case '\f':
-          escape = 'f';
-          break;
-        case '\n':
-          escape = 'n';
-          break;
-        case '\r':
-          escape = 'r';
-          break;
-        case '\t':
-          escape = 't';
-          break;
-        default:
-          g_string_append (out, "\\u00");
-          g_string_append_c (out, hex[c >> 4]);
-          g_string_append_c (out, hex[c & 0xf]);
-          continue;
-        }
-      g_string_append_c (out, '\\');
-      g_string_append_c (out, escape);
-    }
-  g_string_append_len (out, text + run, (gssize) (len - run));
-  g_string_append_c (out, '"');
-}
-
-static void
-append_object (const KtJson *json,
-               GString *out,
-               gboolean canonical)
+append_object (const KtJson *json, GString *out, gboolean canonical)
 {
   g_autofree guint32 *sorted = NULL;
   const guint32 *order = NULL;
@@ -679,7 +589,8 @@ append_object (const KtJson *json,
           sorted = g_new (guint32, json->n);
           for (guint i = 0; i < json->n; i++)
             sorted[i] = i;
-          g_qsort_with_data (sorted, (int) json->n, sizeof *sorted, compare_members, json->v.children);
+          g_qsort_with_data (sorted, (int) json->n, sizeof *sorted, compare_members,
+                             json->v.children);
           order = sorted;
         }
     }
@@ -691,7 +602,7 @@ append_object (const KtJson *json,
 
       if (i > 0)
         g_string_append_c (out, ',');
-      append_escaped (out, member->key, strlen (member->key));
+      _kt_json_append_escaped (out, member->key, strlen (member->key));
       g_string_append_c (out, ':');
       kt_json_append (member, out, canonical);
     }
@@ -699,9 +610,7 @@ append_object (const KtJson *json,
 }
 
 void
-kt_json_append (const KtJson *json,
-                GString *out,
-                gboolean canonical)
+kt_json_append (const KtJson *json, GString *out, gboolean canonical)
 {
   g_return_if_fail (out != NULL);
 
@@ -717,7 +626,7 @@ kt_json_append (const KtJson *json,
       g_string_append_len (out, json->v.text, json->n);
       break;
     case KT_JSON_STRING:
-      append_escaped (out, json->v.text, json->n);
+      _kt_json_append_escaped (out, json->v.text, json->n);
       break;
     case KT_JSON_ARRAY:
       g_string_append_c (out, '[');
@@ -738,8 +647,7 @@ kt_json_append (const KtJson *json,
 }
 
 char *
-kt_json_to_string (const KtJson *json,
-                   gboolean canonical)
+kt_json_to_string (const KtJson *json, gboolean canonical)
 {
   GString *out = g_string_new (NULL);
 
@@ -748,156 +656,9 @@ kt_json_to_string (const KtJson *json,
 }
 
 char *
-kt_json_canonical (const char *text,
-                   gssize len,
-                   GError **error)
+kt_json_canonical (const char *text, gssize len, GError **error)
 {
   g_autoptr (KtJson) json = kt_json_parse (text, len, error);
 
   return json != NULL ? kt_json_to_string (json, TRUE) : NULL;
-}
-
-static inline void
-separate (KtJsonWriter *w)
-{
-  if (w->comma)
-    g_string_append_c (w->out, ',');
-  w->comma = TRUE;
-}
-
-void
-kt_json_begin_object (KtJsonWriter *w)
-{
-  separate (w);
-  g_string_append_c (w->out, '{');
-  w->comma = FALSE;
-}
-
-void
-kt_json_end_object (KtJsonWriter *w)
-{
-  g_string_append_c (w->out, '}');
-  w->comma = TRUE;
-}
-
-void
-kt_json_begin_array (KtJsonWriter *w)
-{
-  separate (w);
-  g_string_append_c (w->out, '[');
-  w->comma = FALSE;
-}
-
-void
-kt_json_end_array (KtJsonWriter *w)
-{
-  g_string_append_c (w->out, ']');
-  w->comma = TRUE;
-}
-
-void
-kt_json_key (KtJsonWriter *w,
-             const char *key)
-{
-  g_return_if_fail (key != NULL);
-
-  separate (w);
-  append_escaped (w->out, key, strlen (key));
-  g_string_append_c (w->out, ':');
-  w->comma = FALSE;
-}
-
-void
-kt_json_add_string (KtJsonWriter *w,
-                    const char *text)
-{
-  if (text == NULL)
-    kt_json_add_null (w);
-  else
-    kt_json_add_string_len (w, text, strlen (text));
-}
-
-void
-kt_json_add_string_len (KtJsonWriter *w,
-                        const char *text,
-                        gsize len)
-{
-  separate (w);
-  append_escaped (w->out, text, len);
-}
-
-void
-kt_json_add_int (KtJsonWriter *w,
-                 gint64 value)
-{
-  char text[24];
-  char *at = text + sizeof text;
-  guint64 magnitude = value < 0 ? 0 - (guint64) value : (guint64) value;
-
-  separate (w);
-  do
-    *--at = (char) ('0' + magnitude % 10);
-  while ((magnitude /= 10) > 0);
-  if (value < 0)
-    *--at = '-';
-  g_string_append_len (w->out, at, text + sizeof text - at);
-}
-
-void
-kt_json_add_bool (KtJsonWriter *w,
-                  gboolean value)
-{
-  kt_json_add_raw (w, value ? "true" : "false");
-}
-
-void
-kt_json_add_null (KtJsonWriter *w)
-{
-  kt_json_add_raw (w, "null");
-}
-
-void
-kt_json_add_raw (KtJsonWriter *w,
-                 const char *json)
-{
-  g_return_if_fail (json != NULL);
-
-  separate (w);
-  g_string_append (w->out, json);
-}
-
-void
-kt_json_put_string (KtJsonWriter *w,
-                    const char *key,
-                    const char *text)
-{
-  kt_json_key (w, key);
-  kt_json_add_string (w, text);
-}
-
-void
-kt_json_put_int (KtJsonWriter *w,
-                 const char *key,
-                 gint64 value)
-{
-  kt_json_key (w, key);
-  kt_json_add_int (w, value);
-}
-
-void
-kt_json_put_bool (KtJsonWriter *w,
-                  const char *key,
-                  gboolean value)
-{
-  kt_json_key (w, key);
-  kt_json_add_bool (w, value);
-}
-
-void
-kt_json_put_raw (KtJsonWriter *w,
-                 const char *key,
-                 const char *json)
-{
-  kt_json_key (w, key);
-  kt_json_add_raw (w, json);
 }

@@ -18,9 +18,7 @@ clear_change (gpointer data)
 
 /* Where @field stands or belongs; *found tells which. */
 static guint
-position (const KtPatch *patch,
-          const KtField *field,
-          gboolean *found)
+position (const KtPatch *patch, const KtField *field, gboolean *found)
 {
   guint low = 0, high = patch->changes->len;
 
@@ -86,10 +84,7 @@ kt_patch_free (KtPatch *patch)
 }
 
 void
-kt_patch_set (KtPatch *patch,
-              const KtField *field,
-              const KtValue *before,
-              const KtValue *after)
+kt_patch_set (KtPatch *patch, const KtField *field, const KtValue *before, const KtValue *after)
 {
   KtChange change;
   gboolean found;
@@ -126,8 +121,7 @@ kt_patch_set (KtPatch *patch,
 }
 
 const KtChange *
-kt_patch_find (const KtPatch *patch,
-               const KtField *field)
+kt_patch_find (const KtPatch *patch, const KtField *field)
 {
   gboolean found;
   guint at;
@@ -148,8 +142,7 @@ kt_patch_length (const KtPatch *patch)
 }
 
 KtPatch *
-kt_patch_diff (const KtRecord *from,
-               const KtRecord *to)
+kt_patch_diff (const KtRecord *from, const KtRecord *to)
 {
   static const KtValue null_value = { 0 };
   KtPatch *patch;
@@ -169,8 +162,7 @@ kt_patch_diff (const KtRecord *from,
 }
 
 void
-kt_patch_apply (const KtPatch *patch,
-                KtRecord *record)
+kt_patch_apply (const KtPatch *patch, KtRecord *record)
 {
   g_return_if_fail (patch != NULL && record != NULL);
   g_return_if_fail (patch->object == record->object);
@@ -186,8 +178,7 @@ kt_patch_apply (const KtPatch *patch,
 }
 
 void
-kt_patch_to_json (const KtPatch *patch,
-                  KtJsonWriter *writer)
+kt_patch_to_json (const KtPatch *patch, KtJsonWriter *writer)
 {
   g_return_if_fail (patch != NULL && writer != NULL);
 
@@ -206,9 +197,7 @@ kt_patch_to_json (const KtPatch *patch,
 }
 
 KtPatch *
-kt_patch_from_json (const KtObject *object,
-                    const KtJson *json,
-                    GError **error)
+kt_patch_from_json (const KtObject *object, const KtJson *json, GError **error)
 {
   g_autoptr (KtPatch) patch = NULL;
 
@@ -216,7 +205,8 @@ kt_patch_from_json (const KtObject *object,
 
   if (kt_json_type (json) != KT_JSON_OBJECT)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: changes { } were expected", object->name);
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: changes { } were expected",
+                   object->name);
       return NULL;
     }
 
@@ -231,15 +221,13 @@ kt_patch_from_json (const KtObject *object,
 
       if (field == NULL)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no field \"%s\"", object->name, key);
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no field \"%s\"", object->name,
+                       key);
           return NULL;
         }
       if (kt_json_type (pair) != KT_JSON_ARRAY || kt_json_length (pair) != 2)
         {
-          g_set_error (error,
-                       KT_ERROR,
-                       KT_ERROR_INVALID,
-                       "%s: [before, after] was expected",
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: [before, after] was expected",
                        kt_field_label (field, "en"));
           return NULL;
         }

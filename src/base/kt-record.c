@@ -21,8 +21,7 @@ clear_record (gpointer data)
 }
 
 KtRecord *
-kt_record_new (const KtObject *object,
-               const KtId *id)
+kt_record_new (const KtObject *object, const KtId *id)
 {
   KtRecord *record;
 
@@ -67,8 +66,7 @@ kt_record_unref (KtRecord *record)
 }
 
 const KtValue *
-kt_record_get (const KtRecord *record,
-               const char *field)
+kt_record_get (const KtRecord *record, const char *field)
 {
   const KtField *found;
 
@@ -79,8 +77,7 @@ kt_record_get (const KtRecord *record,
 }
 
 const char *
-kt_record_text (const KtRecord *record,
-                const char *field)
+kt_record_text (const KtRecord *record, const char *field)
 {
   const KtValue *value = kt_record_get (record, field);
 
@@ -97,9 +94,7 @@ kt_record_deleted (const KtRecord *record)
 
 /* Titles by locale. Only what is meant for @locale, unless there is no other title. */
 static char *
-translated_title (const KtRecord *record,
-                  const char *locale,
-                  gboolean any)
+translated_title (const KtRecord *record, const char *locale, gboolean any)
 {
   const KtField *field = record->object->translations;
   const KtValue *value;
@@ -117,8 +112,7 @@ translated_title (const KtRecord *record,
 }
 
 char *
-kt_record_title (const KtRecord *record,
-                 const char *locale)
+kt_record_title (const KtRecord *record, const char *locale)
 {
   const KtField *title;
   const char *number;
@@ -153,9 +147,7 @@ kt_record_title (const KtRecord *record,
 }
 
 void
-kt_record_to_json (const KtRecord *record,
-                   gboolean all,
-                   KtJsonWriter *writer)
+kt_record_to_json (const KtRecord *record, gboolean all, KtJsonWriter *writer)
 {
   char id[KT_ID_TEXT_SIZE];
 
@@ -178,9 +170,7 @@ kt_record_to_json (const KtRecord *record,
 }
 
 KtRecord *
-kt_record_from_json (const KtObject *object,
-                     const KtJson *json,
-                     GError **error)
+kt_record_from_json (const KtObject *object, const KtJson *json, GError **error)
 {
   g_autoptr (KtRecord) record = NULL;
   const char *text;
@@ -191,7 +181,8 @@ kt_record_from_json (const KtObject *object,
 
   if (kt_json_type (json) != KT_JSON_OBJECT)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: a record { } was expected", object->name);
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: a record { } was expected",
+                   object->name);
       return NULL;
     }
   text = kt_json_get_string (json, "id", NULL);
@@ -203,7 +194,8 @@ kt_record_from_json (const KtObject *object,
   rev = kt_json_get_int (json, "rev", kt_json_get (json, "rev") != NULL ? -1 : 0);
   if (rev < 0)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: \"rev\" must be a number from 0", object->name);
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: \"rev\" must be a number from 0",
+                   object->name);
       return NULL;
     }
 
@@ -216,12 +208,14 @@ kt_record_from_json (const KtObject *object,
 
       if (field != NULL)
         {
-          if (!kt_value_from_json (field, kt_json_at (json, i), &record->values[field->index], error))
+          if (!kt_value_from_json (field, kt_json_at (json, i), &record->values[field->index],
+                                   error))
             return NULL;
         }
       else if (strcmp (key, "id") != 0 && strcmp (key, "rev") != 0)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no field \"%s\"", object->name, key);
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no field \"%s\"", object->name,
+                       key);
           return NULL;
         }
     }

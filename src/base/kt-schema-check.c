@@ -23,11 +23,7 @@ typedef struct
 
 /* @list: names of fields, in an array or one by itself; each may start with @prefix (0: none). */
 static gboolean
-check_names (Checker *checker,
-             const char *what,
-             const KtJson *list,
-             char prefix,
-             GError **error)
+check_names (Checker *checker, const char *what, const KtJson *list, char prefix, GError **error)
 {
   gboolean single = kt_json_type (list) == KT_JSON_STRING;
   guint n = single ? 1 : kt_json_length (list);
@@ -43,20 +39,15 @@ check_names (Checker *checker,
       if (name != NULL && prefix != 0 && *name == prefix)
         name++;
       if (name == NULL || kt_object_field (checker->object, name) == NULL)
-        return FAIL (checker,
-                     NULL,
-                     list,
-                     error,
-                     "\"%s\" names the field \"%s\", which it does not have",
-                     what,
+        return FAIL (checker, NULL, list, error,
+                     "\"%s\" names the field \"%s\", which it does not have", what,
                      name != NULL ? name : "");
     }
   return TRUE;
 }
 
 static gboolean
-check_title (Checker *checker,
-             GError **error)
+check_title (Checker *checker, GError **error)
 {
   KtObject *object = checker->object;
   const KtJson *title = kt_json_get (object->json, "title");
@@ -64,10 +55,7 @@ check_title (Checker *checker,
 
   object->title = kt_object_field (object, kt_json_string (title, NULL));
   if (object->title == NULL)
-    return FAIL (checker,
-                 NULL,
-                 title != NULL ? title : object->json,
-                 error,
+    return FAIL (checker, NULL, title != NULL ? title : object->json, error,
                  "\"title\" names the field \"%s\", which it does not have",
                  kt_json_string (title, ""));
 
@@ -75,14 +63,14 @@ check_title (Checker *checker,
     {
       object->translations = kt_object_field (object, kt_json_string (translations, NULL));
       if (object->translations == NULL || object->translations->type != KT_FIELD_JSON)
-        return FAIL (checker, NULL, translations, error, "\"translations\" must name a field of the type json");
+        return FAIL (checker, NULL, translations, error,
+                     "\"translations\" must name a field of the type json");
     }
   return check_names (checker, "subtitle", kt_json_get (object->json, "subtitle"), 0, error);
 }
 
 static gboolean
-check_list_and_layout (Checker *checker,
-                       GError **error)
+check_list_and_layout (Checker *checker, GError **error)
 {
   const KtJson *json = checker->object->json;
   const KtJson *list = kt_json_get (json, "list");
@@ -97,14 +85,14 @@ check_list_and_layout (Checker *checker,
   if (sections != NULL && kt_json_type (sections) != KT_JSON_ARRAY)
     return FAIL (checker, NULL, sections, error, "\"layout.sections\" must be a list");
   for (guint i = 0; i < kt_json_length (sections); i++)
-    if (!check_names (checker, "layout", kt_json_get (kt_json_at (sections, i), "fields"), 0, error))
+    if (!check_names (checker, "layout", kt_json_get (kt_json_at (sections, i), "fields"), 0,
+                      error))
       return FALSE;
   return TRUE;
 }
 
 static gboolean
-check_related (Checker *checker,
-               GError **error)
+check_related (Checker *checker, GError **error)
 {
   const KtJson *related = kt_json_get (checker->object->json, "related");
 
@@ -119,28 +107,15 @@ check_related (Checker *checker,
       const KtField *field = other != NULL ? kt_object_field (other, via) : NULL;
 
       if (other == NULL)
-        return FAIL (checker,
-                     NULL,
-                     entry,
-                     error,
-                     "\"related\" names the unknown object \"%s\"",
+        return FAIL (checker, NULL, entry, error, "\"related\" names the unknown object \"%s\"",
                      name != NULL ? name : "");
       if (field == NULL)
-        return FAIL (checker,
-                     NULL,
-                     entry,
-                     error,
+        return FAIL (checker, NULL, entry, error,
                      "\"related\" names the field \"%s\", which %s does not have",
-                     via != NULL ? via : "",
-                     name);
+                     via != NULL ? via : "", name);
       if (!kt_field_accepts (field, checker->object->name))
-        return FAIL (checker,
-                     NULL,
-                     entry,
-                     error,
-                     "\"related\" goes through %s.%s, which does not point here",
-                     name,
-                     via);
+        return FAIL (checker, NULL, entry, error,
+                     "\"related\" goes through %s.%s, which does not point here", name, via);
     }
   return TRUE;
 }
@@ -155,8 +130,7 @@ is_address_part (const char *part)
 }
 
 static gboolean
-check_aliases (Checker *checker,
-               GError **error)
+check_aliases (Checker *checker, GError **error)
 {
   const KtJson *aliases = kt_json_get (checker->object->json, "aliases");
 
@@ -171,9 +145,11 @@ check_aliases (Checker *checker,
       const KtField *field = kt_object_field (checker->object, name);
 
       if (field == NULL)
-        return FAIL (checker, NULL, names, error, "\"aliases\" names the field \"%s\", which it does not have", name);
+        return FAIL (checker, NULL, names, error,
+                     "\"aliases\" names the field \"%s\", which it does not have", name);
       if (dot != NULL && (field->type != KT_FIELD_ADDRESS || !is_address_part (dot + 1)))
-        return FAIL (checker, NULL, names, error, "\"aliases\" names \"%s\", which is no part of an address", key);
+        return FAIL (checker, NULL, names, error,
+                     "\"aliases\" names \"%s\", which is no part of an address", key);
       if (kt_json_type (names) != KT_JSON_ARRAY)
         return FAIL (checker, NULL, names, error, "the aliases of \"%s\" must be a list", key);
       for (guint j = 0; j < kt_json_length (names); j++)
@@ -185,9 +161,7 @@ check_aliases (Checker *checker,
 
 /* "account.owner": the value is copied from there, so it must fit here. */
 static gboolean
-check_from (Checker *checker,
-            const KtField *field,
-            GError **error)
+check_from (Checker *checker, const KtField *field, GError **error)
 {
   const char *dot = strchr (field->from, '.');
   g_autofree char *name = dot != NULL ? g_strndup (field->from, (gsize) (dot - field->from)) : NULL;
@@ -196,41 +170,28 @@ check_from (Checker *checker,
   const KtField *source;
 
   if (via == NULL || via->type != KT_FIELD_REF)
-    return FAIL (checker,
-                 field->name,
-                 NULL,
-                 error,
-                 "\"from\" is \"%s\", must be a reference of this object, a dot, a field of the other",
-                 field->from);
+    return FAIL (
+      checker, field->name, NULL, error,
+      "\"from\" is \"%s\", must be a reference of this object, a dot, a field of the other",
+      field->from);
   target = kt_schema_object (checker->schema, via->to[0]);
   source = target != NULL ? kt_object_field (target, dot + 1) : NULL;
   if (source == NULL)
-    return FAIL (checker,
-                 field->name,
-                 NULL,
-                 error,
-                 "\"from\" is \"%s\", but %s has no such field",
-                 field->from,
-                 via->to[0]);
+    return FAIL (checker, field->name, NULL, error, "\"from\" is \"%s\", but %s has no such field",
+                 field->from, via->to[0]);
   if (source->storage != field->storage || source->scale != field->scale)
-    return FAIL (checker,
-                 field->name,
-                 NULL,
-                 error,
-                 "\"from\" is \"%s\", which is of the type %s",
-                 field->from,
-                 kt_field_type_word (source->type));
+    return FAIL (checker, field->name, NULL, error, "\"from\" is \"%s\", which is of the type %s",
+                 field->from, kt_field_type_word (source->type));
   return TRUE;
 }
 
 static gboolean
-check_field (Checker *checker,
-             const KtField *field,
-             GError **error)
+check_field (Checker *checker, const KtField *field, GError **error)
 {
   for (guint i = 0; field->to != NULL && field->to[i] != NULL; i++)
     if (strcmp (field->to[i], "*") != 0 && kt_schema_object (checker->schema, field->to[i]) == NULL)
-      return FAIL (checker, field->name, NULL, error, "refers to unknown object \"%s\"", field->to[i]);
+      return FAIL (checker, field->name, NULL, error, "refers to unknown object \"%s\"",
+                   field->to[i]);
 
   if (field->default_value != NULL)
     {
@@ -238,16 +199,15 @@ check_field (Checker *checker,
       g_autoptr (GError) local = NULL;
 
       if (!kt_value_from_json (field, field->default_value, &value, &local))
-        return FAIL (checker, field->name, field->default_value, error, "bad default: %s", local->message);
+        return FAIL (checker, field->name, field->default_value, error, "bad default: %s",
+                     local->message);
     }
 
   return field->from == NULL || check_from (checker, field, error);
 }
 
 gboolean
-_kt_schema_check (KtSchema *schema,
-                  gboolean files,
-                  GError **error)
+_kt_schema_check (KtSchema *schema, gboolean files, GError **error)
 {
   for (guint i = 0; i < schema->objects->len; i++)
     {

@@ -10,7 +10,7 @@
 #include "base/kt-error.h"
 #include "base/kt-schema-private.h"
 
-#define MAX_LIST_FIELDS     8
+#define MAX_LIST_FIELDS 8
 #define DEFAULT_LIST_FIELDS 6
 
 static const char *const type_words[KT_N_FIELD_TYPES] = {
@@ -41,7 +41,6 @@ static const char *const type_words[KT_N_FIELD_TYPES] = {
   [KT_FIELD_JSON] = "json",
 };
 
-/* Owners of trees must not read them while others drop theirs: the count of a document is atomic. */
 KtSchema *
 kt_schema_ref (const KtSchema *schema)
 {
@@ -93,8 +92,7 @@ kt_schema_version (const KtSchema *schema)
 }
 
 const KtObject *const *
-kt_schema_objects (const KtSchema *schema,
-                   guint *n)
+kt_schema_objects (const KtSchema *schema, guint *n)
 {
   g_return_val_if_fail (schema != NULL, NULL);
 
@@ -104,8 +102,7 @@ kt_schema_objects (const KtSchema *schema,
 }
 
 const KtObject *
-kt_schema_object (const KtSchema *schema,
-                  const char *name)
+kt_schema_object (const KtSchema *schema, const char *name)
 {
   g_return_val_if_fail (schema != NULL, NULL);
 
@@ -113,8 +110,7 @@ kt_schema_object (const KtSchema *schema,
 }
 
 const KtObject *
-kt_schema_object_by_number (const KtSchema *schema,
-                            guint number)
+kt_schema_object_by_number (const KtSchema *schema, guint number)
 {
   g_return_val_if_fail (schema != NULL, NULL);
 
@@ -122,8 +118,7 @@ kt_schema_object_by_number (const KtSchema *schema,
 }
 
 const KtField *
-kt_object_field (const KtObject *object,
-                 const char *name)
+kt_object_field (const KtObject *object, const char *name)
 {
   g_return_val_if_fail (object != NULL, NULL);
 
@@ -131,8 +126,7 @@ kt_object_field (const KtObject *object,
 }
 
 const KtField **
-kt_object_list_fields (const KtObject *object,
-                       guint *n)
+kt_object_list_fields (const KtObject *object, guint *n)
 {
   const KtField **list;
   const KtJson *columns;
@@ -144,7 +138,8 @@ kt_object_list_fields (const KtObject *object,
   columns = kt_json_get (kt_json_get (object->json, "list"), "columns");
   for (guint i = 0; i < kt_json_length (columns) && count < MAX_LIST_FIELDS; i++)
     {
-      const KtField *field = kt_object_field (object, kt_json_string (kt_json_at (columns, i), NULL));
+      const KtField *field =
+        kt_object_field (object, kt_json_string (kt_json_at (columns, i), NULL));
 
       if (field != NULL)
         list[count++] = field;
@@ -168,8 +163,7 @@ kt_object_list_fields (const KtObject *object,
 }
 
 const char *
-kt_object_label (const KtObject *object,
-                 const char *locale)
+kt_object_label (const KtObject *object, const char *locale)
 {
   g_return_val_if_fail (object != NULL, NULL);
 
@@ -177,8 +171,7 @@ kt_object_label (const KtObject *object,
 }
 
 const char *
-kt_object_plural (const KtObject *object,
-                  const char *locale)
+kt_object_plural (const KtObject *object, const char *locale)
 {
   g_return_val_if_fail (object != NULL, NULL);
 
@@ -186,8 +179,7 @@ kt_object_plural (const KtObject *object,
 }
 
 const char *
-kt_field_label (const KtField *field,
-                const char *locale)
+kt_field_label (const KtField *field, const char *locale)
 {
   g_return_val_if_fail (field != NULL, NULL);
 
@@ -195,8 +187,7 @@ kt_field_label (const KtField *field,
 }
 
 const KtOption *
-kt_field_option (const KtField *field,
-                 const char *value)
+kt_field_option (const KtField *field, const char *value)
 {
   g_return_val_if_fail (field != NULL, NULL);
 
@@ -207,8 +198,7 @@ kt_field_option (const KtField *field,
 }
 
 const char *
-kt_option_label (const KtOption *option,
-                 const char *locale)
+kt_option_label (const KtOption *option, const char *locale)
 {
   g_return_val_if_fail (option != NULL, NULL);
 
@@ -224,8 +214,7 @@ kt_field_type_word (KtFieldType type)
 }
 
 gboolean
-kt_field_accepts (const KtField *field,
-                  const char *object)
+kt_field_accepts (const KtField *field, const char *object)
 {
   g_return_val_if_fail (field != NULL, FALSE);
 
@@ -241,9 +230,7 @@ kt_field_accepts (const KtField *field,
 /* ---- one schema after another ---- */
 
 KtSchema *
-kt_schema_with_numbers (const KtSchema *schema,
-                        const KtSchema *older,
-                        GError **error)
+kt_schema_with_numbers (const KtSchema *schema, const KtSchema *older, GError **error)
 {
   g_autoptr (KtJson) mine = NULL;
   g_autoptr (KtJson) theirs = NULL;
@@ -281,8 +268,7 @@ kt_schema_with_numbers (const KtSchema *schema,
 }
 
 KtSchemaDiff *
-kt_schema_diff (const KtSchema *from,
-                const KtSchema *to)
+kt_schema_diff (const KtSchema *from, const KtSchema *to)
 {
   KtSchemaDiff *diff;
 

@@ -14,7 +14,7 @@
  * in the message catalogue: base has no gettext, the command line prints the
  * same, and a server may print for a locale that is not its own.              */
 
-#define NBSP  "\xc2\xa0"
+#define NBSP "\xc2\xa0"
 #define NNBSP "\xe2\x80\xaf"
 
 #define LATIN_UNITS " d", " h", " min", " s"
@@ -23,9 +23,12 @@
 static const KtHabits habits[] = {
   { "en_US", '.', ",", "%", FALSE, "b d, Y", ", ", "Yes", "No", ", ", FALSE, LATIN_UNITS },
   { "en", '.', ",", "%", FALSE, "d b Y", ", ", "Yes", "No", ", ", FALSE, LATIN_UNITS },
-  { "zh", '.', ",", "%", FALSE, "Y年m月d日", " ", "是", "否", "、", TRUE, "天", "小时", "分钟", "秒" },
-  { "ja", '.', ",", "%", FALSE, "Y年m月d日", " ", "はい", "いいえ", "、", TRUE, "日", "時間", "分", "秒" },
-  { "ko", '.', ",", "%", FALSE, "Y년 m월 d일", " ", "예", "아니요", ", ", TRUE, "일", "시간", "분", "초" },
+  { "zh", '.', ",", "%", FALSE, "Y年m月d日", " ", "是", "否", "、", TRUE, "天", "小时", "分钟",
+    "秒" },
+  { "ja", '.', ",", "%", FALSE, "Y年m月d日", " ", "はい", "いいえ", "、", TRUE, "日", "時間", "分",
+    "秒" },
+  { "ko", '.', ",", "%", FALSE, "Y년 m월 d일", " ", "예", "아니요", ", ", TRUE, "일", "시간", "분",
+    "초" },
   { "de_CH", '.', "’", "%", FALSE, "D.M.Y", ", ", "Ja", "Nein", ", ", FALSE, LATIN_UNITS },
   { "de", ',', ".", NBSP "%", TRUE, "D.M.Y", ", ", "Ja", "Nein", ", ", FALSE, LATIN_UNITS },
   { "fr", ',', NNBSP, NNBSP "%", TRUE, "D/M/Y", " ", "Oui", "Non", ", ", FALSE, LATIN_UNITS },
@@ -52,26 +55,25 @@ static const struct
 {
   const char *code;
   const char *sign;
-  const char *home;        /* language where @home_sign is used */
+  const char *home; /* language where @home_sign is used */
   const char *home_sign;
 } signs[] = {
-  { "EUR", "€", NULL, NULL },    { "GBP", "£", NULL, NULL },   { "CNY", "CN¥", "zh", "¥" },
-  { "USD", "US$", "en", "$" },   { "JPY", "JP¥", NULL, NULL }, { "KRW", "₩", NULL, NULL },
-  { "INR", "₹", NULL, NULL },    { "HKD", "HK$", NULL, NULL }, { "TWD", "NT$", NULL, NULL },
+  { "EUR", "€", NULL, NULL },  { "GBP", "£", NULL, NULL },   { "CNY", "CN¥", "zh", "¥" },
+  { "USD", "US$", "en", "$" }, { "JPY", "JP¥", NULL, NULL }, { "KRW", "₩", NULL, NULL },
+  { "INR", "₹", NULL, NULL },  { "HKD", "HK$", NULL, NULL }, { "TWD", "NT$", NULL, NULL },
   { "BRL", "R$", NULL, NULL },
 };
 
-static const char no_decimals[]
-    = " BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF ";
+static const char no_decimals[] =
+  " BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF ";
 static const char three_decimals[] = " BHD IQD JOD KWD LYD OMR TND ";
 
-const char *const _kt_month_names[12]
-    = { "January", "February", "March",     "April",   "May",      "June",
-        "July",    "August",   "September", "October", "November", "December" };
+const char *const _kt_month_names[12] = { "January",   "February", "March",    "April",
+                                          "May",       "June",     "July",     "August",
+                                          "September", "October",  "November", "December" };
 
 static gboolean
-is_language (const char *locale,
-             const char *wanted)
+is_language (const char *locale, const char *wanted)
 {
   gsize n = strlen (wanted);
 
@@ -95,10 +97,7 @@ _kt_habits (const char *locale)
 
 /* At least @decimals behind the point; more when they are not zeros. */
 static char *
-grouped (gint64 mantissa,
-         guint scale,
-         guint decimals,
-         const KtHabits *habit)
+grouped (gint64 mantissa, guint scale, guint decimals, const KtHabits *habit)
 {
   GString *out = g_string_new (NULL);
   char plain[40];
@@ -133,8 +132,7 @@ grouped (gint64 mantissa,
 }
 
 static gboolean
-is_among (const char *list,
-          const char *code)
+is_among (const char *list, const char *code)
 {
   char wanted[6] = { ' ', code[0], code[1], code[2], ' ', '\0' };
 
@@ -142,8 +140,7 @@ is_among (const char *list,
 }
 
 static char *
-display_money (const KtValue *value,
-               const KtHabits *habit)
+display_money (const KtValue *value, const KtHabits *habit)
 {
   const char *code = value->currency, *sign = NULL;
   guint decimals = is_among (no_decimals, code) ? 0 : is_among (three_decimals, code) ? 3 : 2;
@@ -154,8 +151,8 @@ display_money (const KtValue *value,
   for (guint i = 0; i < G_N_ELEMENTS (signs); i++)
     if (strcmp (signs[i].code, code) == 0)
       sign = signs[i].home != NULL && g_str_has_prefix (habit->locale, signs[i].home)
-                 ? signs[i].home_sign
-                 : signs[i].sign;
+               ? signs[i].home_sign
+               : signs[i].sign;
 
   if (habit->symbol_last)
     return g_strconcat (number, NBSP, sign != NULL ? sign : code, NULL);
@@ -165,8 +162,7 @@ display_money (const KtValue *value,
 }
 
 static char *
-display_duration (gint64 seconds,
-                  const KtHabits *habit)
+display_duration (gint64 seconds, const KtHabits *habit)
 {
   GString *out = g_string_new (seconds < 0 ? "-" : NULL);
   guint64 rest = seconds < 0 ? 0 - (guint64) seconds : (guint64) seconds;
@@ -182,11 +178,8 @@ display_duration (gint64 seconds,
       if (count == 0 && (any || sizes[i] > 1))
         continue;
       /* Chinese and Japanese are written without blanks; so are their units above. */
-      g_string_append_printf (out,
-                              "%s%" G_GUINT64_FORMAT "%s",
-                              any && units[i][0] == ' ' ? " " : "",
-                              count,
-                              units[i]);
+      g_string_append_printf (out, "%s%" G_GUINT64_FORMAT "%s",
+                              any && units[i][0] == ' ' ? " " : "", count, units[i]);
       any = TRUE;
     }
   return g_string_free (out, FALSE);
@@ -195,11 +188,7 @@ display_duration (gint64 seconds,
 /* ---- time ---- */
 
 static void
-append_date (GString *out,
-             int year,
-             int month,
-             int day,
-             const KtHabits *habit)
+append_date (GString *out, int year, int month, int day, const KtHabits *habit)
 {
   for (const char *p = habit->date; *p != '\0'; p++)
     switch (*p)
@@ -228,8 +217,7 @@ append_date (GString *out,
 }
 
 static char *
-display_date (const char *text,
-              const KtHabits *habit)
+display_date (const char *text, const KtHabits *habit)
 {
   GString *out;
   int year, month, day;
@@ -242,8 +230,7 @@ display_date (const char *text,
 }
 
 static char *
-display_date_time (const char *text,
-                   const KtHabits *habit)
+display_date_time (const char *text, const KtHabits *habit)
 {
   g_autoptr (GDateTime) instant = NULL;
   g_autoptr (GDateTime) local = NULL;
@@ -259,15 +246,9 @@ display_date_time (const char *text,
     return g_strdup (text);
 
   out = g_string_new (NULL);
-  append_date (out,
-               g_date_time_get_year (local),
-               g_date_time_get_month (local),
-               g_date_time_get_day_of_month (local),
-               habit);
-  g_string_append_printf (out,
-                          "%s%02d:%02d",
-                          habit->time,
-                          g_date_time_get_hour (local),
+  append_date (out, g_date_time_get_year (local), g_date_time_get_month (local),
+               g_date_time_get_day_of_month (local), habit);
+  g_string_append_printf (out, "%s%02d:%02d", habit->time, g_date_time_get_hour (local),
                           g_date_time_get_minute (local));
   return g_string_free (out, FALSE);
 }
@@ -275,10 +256,7 @@ display_date_time (const char *text,
 /* ---- with parts ---- */
 
 static char *
-display_list (const KtField *field,
-              const char *text,
-              const char *locale,
-              const KtHabits *habit)
+display_list (const KtField *field, const char *text, const char *locale, const KtHabits *habit)
 {
   g_autoptr (KtJson) list = kt_json_parse (text, -1, NULL);
   GString *out = g_string_new (NULL);
@@ -286,8 +264,8 @@ display_list (const KtField *field,
   for (guint i = 0; i < kt_json_length (list); i++)
     {
       const char *item = kt_json_string (kt_json_at (list, i), "");
-      const KtOption *option
-          = field->type == KT_FIELD_CHOICES ? kt_field_option (field, item) : NULL;
+      const KtOption *option =
+        field->type == KT_FIELD_CHOICES ? kt_field_option (field, item) : NULL;
 
       if (i > 0)
         g_string_append (out, habit->list);
@@ -297,10 +275,7 @@ display_list (const KtField *field,
 }
 
 static void
-append_part (GString *out,
-             const KtJson *address,
-             const char *part,
-             const char *separator)
+append_part (GString *out, const KtJson *address, const char *part, const char *separator)
 {
   const char *text = kt_json_get_string (address, part, NULL);
 
@@ -316,8 +291,7 @@ append_part (GString *out,
 }
 
 static char *
-display_address (const char *text,
-                 const KtHabits *habit)
+display_address (const char *text, const KtHabits *habit)
 {
   g_autoptr (KtJson) address = kt_json_parse (text, -1, NULL);
   GString *out = g_string_new (NULL);
@@ -351,9 +325,7 @@ display_address (const char *text,
 }
 
 char *
-kt_value_display (const KtField *field,
-                  const KtValue *value,
-                  const char *locale)
+kt_value_display (const KtField *field, const KtValue *value, const char *locale)
 {
   const KtHabits *habit = _kt_habits (locale);
   const KtOption *option;

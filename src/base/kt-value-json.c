@@ -14,7 +14,7 @@
 /* The wire form comes in here, and nothing enters that is not canonical
  * afterwards: equality of two values is equality of their bytes, in both
  * databases and in the digest. Canonical text is recognised without copying
- * (is_clean), since nearly all of it is; the rest goes the long way round.  */
+ * (_kt_text_is_clean), since nearly all of it is; the rest goes the long way round.  */
 
 /* Inside a mutation, a page, a patch a json value stands some levels deep already. */
 #define MAX_JSON_VALUE_DEPTH 16
@@ -22,24 +22,20 @@
 typedef struct
 {
   KtJsonType type;
-  const char *text;      /* STRING, NUMBER */
+  const char *text; /* STRING, NUMBER */
   gsize len;
   gint64 integer;
   gboolean is_integer;
-  gboolean lasting;      /* text outlives the value */
-  gboolean stored;       /* was checked when it was written, perhaps against an earlier schema */
-  const KtJson *tree;    /* ARRAY, OBJECT */
+  gboolean lasting;   /* text outlives the value */
+  gboolean stored;    /* was checked when it was written, perhaps against an earlier schema */
+  const KtJson *tree; /* ARRAY, OBJECT */
 } Token;
 
-const char *const _kt_address_parts[KT_N_ADDRESS_PARTS]
-    = { "city", "country", "postcode", "region", "street" };
+const char *const _kt_address_parts[KT_N_ADDRESS_PARTS] = { "city", "country", "postcode", "region",
+                                                            "street" };
 
 void
-_kt_value_fail (const KtField *field,
-                int code,
-                GError **error,
-                const char *format,
-                ...)
+_kt_value_fail (const KtField *field, int code, GError **error, const char *format, ...)
 {
   g_autofree char *rest = NULL;
   va_list args;
@@ -51,11 +47,7 @@ _kt_value_fail (const KtField *field,
 }
 
 static void
-fail_shown (const KtField *field,
-            GError **error,
-            const char *text,
-            gsize len,
-            const char *what)
+fail_shown (const KtField *field, GError **error, const char *text, gsize len, const char *what)
 {
   g_autofree char *cut = g_utf8_make_valid (text, (gssize) MIN (len, 60));
 
@@ -68,166 +60,6 @@ static inline gboolean
 is_multiline (const KtField *field)
 {
   return field->type == KT_FIELD_LONG_TEXT || field->type == KT_FIELD_RICH_TEXT;
-}
-
-/* Characters that are themselves in NFC whatever stands around them, and neither
- * blank nor control. Not all of them, but nearly all that are written. */
-static inline gboolean
-is_plain_char (gunichar c)
-{
-  if (c < 0x300)
-    return c > 0xa0;
-  return (c >= 0x388 && c <= 0x482) || (c >= 0x48a && c <= 0x52f) || (c >= 0x1e00 && c <= 0x1eff)
-         || (c >= 0x2010 && c <= 0x2027) || (c >= 0x20a0 && c <= 0x20bf) || (c >= 0x3001 && c <= 0x3029)
-         || (c >= 0x3041 && c <= 0x3096) || (c >= 0x309b && c <= 0x318f) || (c >= 0x3190 && c <= 0xa48c)
-         || (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xff01 && c <= 0xff9d) || (c >= 0x1f300 && c <= 0x1faff);
-}
-
-static gboolean
-is_clean (const char *text,
-          gsize len,
-          gboolean multiline)
-{
-  const char *p = text, *end = text + len;
-  gboolean visible = FALSE;
-
-  if (len == 0)
-    return FALSE;
-  if (!multiline && (text[0] == ' ' || text[len - 1] == ' '))
-    return FALSE;
-
-  while (p < end)
-    {
-      guint8 c = (guint8) *p;
-
-      if (c > 0x20 && c < 0x7f)
-        {
-          visible = TRUE;
-          p++;
-        }
-      else if (c == 0x20 || (multiline && (c == '\n' || c == '\t')))
-        p++;
-      else if (c < 0x80)
-        return FALSE;
-      else
-        {
-          if (!is_plain_char (g_utf8_get_char (p)))
-            return FALSE;
-          visible = TRUE;
-          p = g_utf8_next_char (p);
-        }
-    }
-  return visible;
-}
-
-static void
-unify_newlines (char *text)
-{
-  char *out = text;
-
-  for (const char *p = text; *p != '\0'; p++)
-    {
-      if (*p == '\r')
-        {
-          if (p[1] == '\n')
-            continue;
-          *out++ = '\n';
-        }
-      else
-        *out++ = *p;
-    }
-  *out = '\0';
-}
-
-static gboolean
-check_length (const KtField *field,
-              const char *text,
-              gsize len,
-              guint max,
-              GError **error)
-{
-  if (max == 0 || len <= max || g_utf8_strlen (text, (gssize) len) <= (glong) max)
-    return TRUE;
-  _kt_value_fail (field, KT_ERROR_LIMIT, error, "longer than %u characters", max);
-  return FALSE;
-}
-
-/* The long way: NFC, newlines, ends. *out NULL when nothing is left. */
-static gboolean
-clean (const KtField *field,
-       const char *text,
-       gsize len,
-       gboolean multiline,
-       guint max,
-       char **out,
-       GError **error)
-{
-  g_autofree char *normal = NULL;
-  gboolean visible = FALSE;
-  char *first, *last;
-
-  if (is_clean (text, len, multiline))
-    {
-      if (!check_length (field, text, len, max, error))
-        return FALSE;
-      *out = g_strndup (text, len);
-      return TRUE;
-    }
-
-  normal = g_utf8_normalize (text, (gssize) len, G_NORMALIZE_NFC);
-  if (normal == NULL)
-    {
-      _kt_value_fail (field, KT_ERROR_INVALID, error, "is not valid UTF-8");
-      return FALSE;
-    }
-  if (multiline)
-    unify_newlines (normal);
-
-  first = NULL;
-  last = normal;
-  for (char *p = normal; *p != '\0'; p = g_utf8_next_char (p))
-    {
-      gunichar c = g_utf8_get_char (p);
-
-      if (!g_unichar_isspace (c))
-        {
-          visible = TRUE;
-          if (first == NULL)
-            first = p;
-          last = g_utf8_next_char (p);
-        }
-    }
-  if (!visible)
-    {
-      *out = NULL;
-      return TRUE;
-    }
-  if (!multiline)
-    {
-      *last = '\0';
-      for (const char *p = first; *p != '\0'; p = g_utf8_next_char (p))
-        {
-          gunichar c = g_utf8_get_char (p);
-
-          if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-            {
-              if (c == '\n' || c == '\r')
-                _kt_value_fail (field, KT_ERROR_INVALID, error, "must be a single line");
-              else
-                _kt_value_fail (field, KT_ERROR_INVALID, error, "holds a control character");
-              return FALSE;
-            }
-        }
-      if (!check_length (field, first, strlen (first), max, error))
-        return FALSE;
-      *out = g_strdup (first);
-      return TRUE;
-    }
-
-  if (!check_length (field, normal, strlen (normal), max, error))
-    return FALSE;
-  *out = g_steal_pointer (&normal);
-  return TRUE;
 }
 
 static gboolean
@@ -244,10 +76,7 @@ is_email (const char *text)
 }
 
 static gboolean
-take_text (const KtField *field,
-           const Token *token,
-           KtValue *out,
-           GError **error)
+take_text (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   gboolean multiline = is_multiline (field);
   g_autofree char *text = NULL;
@@ -259,15 +88,17 @@ take_text (const KtField *field,
       return FALSE;
     }
 
-  if (token->lasting && is_clean (token->text, token->len, multiline))
+  if (token->lasting && _kt_text_is_clean (token->text, token->len, multiline))
     {
-      if (!token->stored && !check_length (field, token->text, token->len, field->max, error))
+      if (!token->stored
+          && !_kt_value_check_length (field, token->text, token->len, field->max, error))
         return FALSE;
       shown = token->text;
     }
   else
     {
-      if (!clean (field, token->text, token->len, multiline, token->stored ? 0 : field->max, &text, error))
+      if (!_kt_value_clean (field, token->text, token->len, multiline,
+                            token->stored ? 0 : field->max, &text, error))
         return FALSE;
       if (text == NULL)
         return TRUE;
@@ -319,10 +150,7 @@ parse_amount (const KtField *field,
 }
 
 static gboolean
-take_integer (const KtField *field,
-              const Token *token,
-              KtValue *out,
-              GError **error)
+take_integer (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   if (token->type != KT_JSON_NUMBER)
     {
@@ -333,15 +161,15 @@ take_integer (const KtField *field,
     {
       gboolean huge = strpbrk (token->text, ".eE") == NULL;
 
-      _kt_value_fail (field,
-                      huge ? KT_ERROR_LIMIT : KT_ERROR_INVALID,
-                      error,
-                      huge ? "the number is too large: at most 18 digits are kept" : "must be a whole number");
+      _kt_value_fail (field, huge ? KT_ERROR_LIMIT : KT_ERROR_INVALID, error,
+                      huge ? "the number is too large: at most 18 digits are kept"
+                           : "must be a whole number");
       return FALSE;
     }
   if (token->integer > KT_DECIMAL_MAX || token->integer < -KT_DECIMAL_MAX)
     {
-      _kt_value_fail (field, KT_ERROR_LIMIT, error, "the number is too large: at most 18 digits are kept");
+      _kt_value_fail (field, KT_ERROR_LIMIT, error,
+                      "the number is too large: at most 18 digits are kept");
       return FALSE;
     }
   out->type = KT_VALUE_INT;
@@ -350,10 +178,7 @@ take_integer (const KtField *field,
 }
 
 static gboolean
-parse_id (const KtField *field,
-          const Token *token,
-          KtId *id,
-          GError **error)
+parse_id (const KtField *field, const Token *token, KtId *id, GError **error)
 {
   if (token->type != KT_JSON_STRING)
     {
@@ -369,10 +194,7 @@ parse_id (const KtField *field,
 }
 
 static gboolean
-take_file (const KtField *field,
-           const Token *token,
-           KtValue *out,
-           GError **error)
+take_file (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   KtId id;
 
@@ -384,17 +206,15 @@ take_file (const KtField *field,
 }
 
 static gboolean
-take_date (const KtField *field,
-           const Token *token,
-           KtValue *out,
-           GError **error)
+take_date (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   int year, month, day;
 
   if (token->type != KT_JSON_STRING
       || !_kt_date_scan (token->text, token->len, &year, &month, &day))
     {
-      fail_shown (field, error, token->text != NULL ? token->text : "", token->len, "is not a date; write it as 2026-01-31");
+      fail_shown (field, error, token->text != NULL ? token->text : "", token->len,
+                  "is not a date; write it as 2026-01-31");
       return FALSE;
     }
   out->type = KT_VALUE_TEXT;
@@ -404,10 +224,7 @@ take_date (const KtField *field,
 }
 
 static gboolean
-take_date_time (const KtField *field,
-                const Token *token,
-                KtValue *out,
-                GError **error)
+take_date_time (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   char canonical[25];
   gboolean zoned;
@@ -416,16 +233,14 @@ take_date_time (const KtField *field,
   if (token->type != KT_JSON_STRING || !_kt_instant_scan (token->text, token->len, &ms, &zoned)
       || !_kt_instant_format (ms, canonical))
     {
-      fail_shown (field,
-                  error,
-                  token->text != NULL ? token->text : "",
-                  token->len,
+      fail_shown (field, error, token->text != NULL ? token->text : "", token->len,
                   "is not a moment; write it as 2026-01-31T08:00:00Z");
       return FALSE;
     }
   if (!zoned)
     {
-      fail_shown (field, error, token->text, token->len, "lacks its time zone: Z or an offset like +08:00");
+      fail_shown (field, error, token->text, token->len,
+                  "lacks its time zone: Z or an offset like +08:00");
       return FALSE;
     }
   out->type = KT_VALUE_TEXT;
@@ -435,10 +250,7 @@ take_date_time (const KtField *field,
 }
 
 static gboolean
-take_choice (const KtField *field,
-             const Token *token,
-             KtValue *out,
-             GError **error)
+take_choice (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   const KtOption *option;
   char *text = NULL;
@@ -456,7 +268,8 @@ take_choice (const KtField *field,
     }
   if (option == NULL)
     {
-      if (!clean (field, token->text, token->len, FALSE, KT_OPEN_CHOICE_MAX, &text, error))
+      if (!_kt_value_clean (field, token->text, token->len, FALSE, KT_OPEN_CHOICE_MAX, &text,
+                            error))
         return FALSE;
       if (text == NULL)
         return TRUE;
@@ -527,20 +340,16 @@ check_members (const KtField *field,
 }
 
 static gboolean
-take_money (const KtField *field,
-            const Token *token,
-            KtValue *out,
-            GError **error)
+take_money (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   static const char *const members[] = { "amount", "currency" };
   Token amount, currency;
 
   if (token->type != KT_JSON_OBJECT)
     {
-      _kt_value_fail (field,
-                      KT_ERROR_INVALID,
-                      error,
-                      "expected an amount with its currency: {\"amount\":\"12.50\",\"currency\":\"EUR\"}");
+      _kt_value_fail (
+        field, KT_ERROR_INVALID, error,
+        "expected an amount with its currency: {\"amount\":\"12.50\",\"currency\":\"EUR\"}");
       return FALSE;
     }
   if (!check_members (field, token->tree, members, G_N_ELEMENTS (members), error))
@@ -564,10 +373,7 @@ take_money (const KtField *field,
 }
 
 static gboolean
-take_any (const KtField *field,
-          const Token *token,
-          KtValue *out,
-          GError **error)
+take_any (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   static const char *const members[] = { "id", "object" };
   const char *object;
@@ -575,9 +381,7 @@ take_any (const KtField *field,
 
   if (token->type != KT_JSON_OBJECT)
     {
-      _kt_value_fail (field,
-                      KT_ERROR_INVALID,
-                      error,
+      _kt_value_fail (field, KT_ERROR_INVALID, error,
                       "expected a reference: {\"object\":\"account\",\"id\":\"…\"}");
       return FALSE;
     }
@@ -589,7 +393,8 @@ take_any (const KtField *field,
     return TRUE;
   if (object == NULL || (token->stored ? *object == '\0' : !kt_field_accepts (field, object)))
     {
-      fail_shown (field, error, object != NULL ? object : "", object != NULL ? strlen (object) : 0, "is not an object it may point to");
+      fail_shown (field, error, object != NULL ? object : "", object != NULL ? strlen (object) : 0,
+                  "is not an object it may point to");
       return FALSE;
     }
   if (!parse_id (field, &id, &out->v.ref.id, error))
@@ -600,8 +405,7 @@ take_any (const KtField *field,
 }
 
 static int
-compare_texts (gconstpointer a,
-               gconstpointer b)
+compare_texts (gconstpointer a, gconstpointer b)
 {
   return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
@@ -638,19 +442,15 @@ take_item (const KtField *field,
           fail_shown (field, error, text, len, "is not one of its options");
           return FALSE;
         }
-      return clean (field, text, len, FALSE, KT_OPEN_CHOICE_MAX, out, error);
+      return _kt_value_clean (field, text, len, FALSE, KT_OPEN_CHOICE_MAX, out, error);
 
     default:
-      return clean (field, text, len, FALSE, KT_TAG_MAX, out, error);
+      return _kt_value_clean (field, text, len, FALSE, KT_TAG_MAX, out, error);
     }
 }
 
 static gboolean
-take_items (const KtField *field,
-            GPtrArray *items,
-            gboolean stored,
-            KtValue *out,
-            GError **error)
+take_items (const KtField *field, GPtrArray *items, gboolean stored, KtValue *out, GError **error)
 {
   g_autoptr (GPtrArray) taken = g_ptr_array_new_with_free_func (g_free);
   GString *text;
@@ -700,19 +500,13 @@ take_items (const KtField *field,
 }
 
 gboolean
-_kt_value_take_list (const KtField *field,
-                     GPtrArray *items,
-                     KtValue *out,
-                     GError **error)
+_kt_value_take_list (const KtField *field, GPtrArray *items, KtValue *out, GError **error)
 {
   return take_items (field, items, FALSE, out, error);
 }
 
 static gboolean
-take_list (const KtField *field,
-           const Token *token,
-           KtValue *out,
-           GError **error)
+take_list (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   g_autoptr (GPtrArray) items = g_ptr_array_new ();
 
@@ -736,10 +530,7 @@ take_list (const KtField *field,
 }
 
 static gboolean
-take_address (const KtField *field,
-              const Token *token,
-              KtValue *out,
-              GError **error)
+take_address (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   GString *text;
   KtJsonWriter writer;
@@ -747,9 +538,7 @@ take_address (const KtField *field,
 
   if (token->type != KT_JSON_OBJECT)
     {
-      _kt_value_fail (field,
-                      KT_ERROR_INVALID,
-                      error,
+      _kt_value_fail (field, KT_ERROR_INVALID, error,
                       "expected an address with the parts street, city, region, postcode, country");
       return FALSE;
     }
@@ -770,17 +559,13 @@ take_address (const KtField *field,
         continue;
       if (part == NULL)
         {
-          _kt_value_fail (field, KT_ERROR_INVALID, error, "%s must be a text", _kt_address_parts[i]);
+          _kt_value_fail (field, KT_ERROR_INVALID, error, "%s must be a text",
+                          _kt_address_parts[i]);
           g_string_free (text, TRUE);
           return FALSE;
         }
-      if (!clean (field,
-                  part,
-                  strlen (part),
-                  street,
-                  street ? KT_STREET_MAX : KT_ADDRESS_PART_MAX,
-                  &clean_part,
-                  error))
+      if (!_kt_value_clean (field, part, strlen (part), street,
+                            street ? KT_STREET_MAX : KT_ADDRESS_PART_MAX, &clean_part, error))
         {
           g_string_free (text, TRUE);
           return FALSE;
@@ -810,14 +595,12 @@ depth_of (const KtJson *json)
 
   for (guint i = 0; i < kt_json_length (json); i++)
     deepest = MAX (deepest, depth_of (kt_json_at (json, i)));
-  return kt_json_type (json) == KT_JSON_ARRAY || kt_json_type (json) == KT_JSON_OBJECT ? deepest + 1 : 0;
+  return kt_json_type (json) == KT_JSON_ARRAY || kt_json_type (json) == KT_JSON_OBJECT ? deepest + 1
+                                                                                       : 0;
 }
 
 static gboolean
-take_json (const KtField *field,
-           const Token *token,
-           KtValue *out,
-           GError **error)
+take_json (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   GString *text;
   KtJsonWriter writer;
@@ -825,7 +608,8 @@ take_json (const KtField *field,
 
   if (token->tree != NULL && depth_of (token->tree) > MAX_JSON_VALUE_DEPTH)
     {
-      _kt_value_fail (field, KT_ERROR_LIMIT, error, "nested deeper than %u levels", MAX_JSON_VALUE_DEPTH);
+      _kt_value_fail (field, KT_ERROR_LIMIT, error, "nested deeper than %u levels",
+                      MAX_JSON_VALUE_DEPTH);
       return FALSE;
     }
 
@@ -858,10 +642,7 @@ take_json (const KtField *field,
 }
 
 static gboolean
-take (const KtField *field,
-      const Token *token,
-      KtValue *out,
-      GError **error)
+take (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
   if (is_blank (token))
     return TRUE;
@@ -935,11 +716,7 @@ take (const KtField *field,
 }
 
 static gboolean
-from_json (const KtField *field,
-           const KtJson *json,
-           gboolean stored,
-           KtValue *out,
-           GError **error)
+from_json (const KtField *field, const KtJson *json, gboolean stored, KtValue *out, GError **error)
 {
   KtValue value = KT_VALUE_INIT;
   Token token = token_of (json);
@@ -985,11 +762,9 @@ from_reader (const KtField *field,
     case KT_JSON_FALSE:
       break;
     default:
-      _kt_value_fail (field,
-                      KT_ERROR_INVALID,
-                      error,
-                      "%s",
-                      type == KT_JSON_ERROR && reader->problem != NULL ? reader->problem : "expected a value");
+      _kt_value_fail (field, KT_ERROR_INVALID, error, "%s",
+                      type == KT_JSON_ERROR && reader->problem != NULL ? reader->problem
+                                                                       : "expected a value");
       return FALSE;
     }
 
@@ -1000,10 +775,7 @@ from_reader (const KtField *field,
 }
 
 gboolean
-_kt_value_take_string (const KtField *field,
-                       const char *text,
-                       KtValue *out,
-                       GError **error)
+_kt_value_take_string (const KtField *field, const char *text, KtValue *out, GError **error)
 {
   Token token = { .type = KT_JSON_STRING, .text = text, .len = strlen (text) };
   KtValue value = KT_VALUE_INIT;
@@ -1015,10 +787,7 @@ _kt_value_take_string (const KtField *field,
 }
 
 gboolean
-kt_value_from_json (const KtField *field,
-                    const KtJson *json,
-                    KtValue *out,
-                    GError **error)
+kt_value_from_json (const KtField *field, const KtJson *json, KtValue *out, GError **error)
 {
   g_return_val_if_fail (field != NULL && out != NULL, FALSE);
 
@@ -1038,10 +807,7 @@ kt_value_from_reader (const KtField *field,
 }
 
 gboolean
-kt_value_load_json (const KtField *field,
-                    const KtJson *json,
-                    KtValue *out,
-                    GError **error)
+kt_value_load_json (const KtField *field, const KtJson *json, KtValue *out, GError **error)
 {
   g_return_val_if_fail (field != NULL && out != NULL, FALSE);
 

@@ -18,6 +18,19 @@ extern const char *const _kt_address_parts[KT_N_ADDRESS_PARTS];
 
 /* Errors about a value start with the label of its field; @format has the rest of the sentence. */
 void _kt_value_fail (const KtField *field, int code, GError **error, const char *format, ...) G_GNUC_PRINTF (4, 5);
+/* INVALID: "Label: "@text" @what". */
+void _kt_value_fail_text (const KtField *field, GError **error, const char *text, const char *what);
+
+/* Canonical already, so that it can be taken as it stands? */
+gboolean _kt_text_is_clean (const char *text, gsize len, gboolean multiline);
+/* Canonical form of any UTF-8: *out new, NULL when nothing is left. @max 0: no limit. */
+gboolean _kt_value_clean (const KtField *field, const char *text, gsize len, gboolean multiline, guint max,
+                          char **out, GError **error);
+gboolean _kt_value_check_length (const KtField *field, const char *text, gsize len, guint max, GError **error);
+/* Compatibility forms to plain ones, white space trimmed: １ → 1, ： → :. g_free. */
+char *_kt_value_plain (const char *text);
+gboolean _kt_value_parse_temporal (const KtField *field, const char *text, const char *locale, KtValue *out, GError **error);
+gboolean _kt_value_parse_duration (const KtField *field, const char *text, KtValue *out, GError **error);
 
 /* As if @text had come over the wire as a JSON string. */
 gboolean _kt_value_take_string (const KtField *field, const char *text, KtValue *out, GError **error);

@@ -11,9 +11,7 @@
 #define MS_PER_DAY G_GINT64_CONSTANT (86400000)
 
 gboolean
-_kt_date_valid (int year,
-                int month,
-                int day)
+_kt_date_valid (int year, int month, int day)
 {
   static const guint8 lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
   gboolean leap;
@@ -25,10 +23,7 @@ _kt_date_valid (int year,
 }
 
 void
-_kt_date_format (int year,
-                 int month,
-                 int day,
-                 char out[11])
+_kt_date_format (int year, int month, int day, char out[11])
 {
   out[0] = (char) ('0' + year / 1000 % 10);
   out[1] = (char) ('0' + year / 100 % 10);
@@ -44,8 +39,7 @@ _kt_date_format (int year,
 }
 
 static int
-digits (const char *text,
-        guint n)
+digits (const char *text, guint n)
 {
   int value = 0;
 
@@ -59,11 +53,7 @@ digits (const char *text,
 }
 
 gboolean
-_kt_date_scan (const char *text,
-               gsize len,
-               int *year,
-               int *month,
-               int *day)
+_kt_date_scan (const char *text, gsize len, int *year, int *month, int *day)
 {
   int y, m, d;
 
@@ -82,9 +72,7 @@ _kt_date_scan (const char *text,
 
 /* Proleptic Gregorian calendar in years that start in March, eras of 400 of them. */
 gint64
-_kt_days_from_civil (int year,
-                     int month,
-                     int day)
+_kt_days_from_civil (int year, int month, int day)
 {
   gint64 y = month <= 2 ? year - 1 : year;
   gint64 era = (y >= 0 ? y : y - 399) / 400;
@@ -96,16 +84,13 @@ _kt_days_from_civil (int year,
 }
 
 void
-_kt_civil_from_days (gint64 days,
-                     int *year,
-                     int *month,
-                     int *day)
+_kt_civil_from_days (gint64 days, int *year, int *month, int *day)
 {
   gint64 z = days + 719468;
   gint64 era = (z >= 0 ? z : z - 146096) / 146097;
   gint64 day_of_era = z - era * 146097;
-  gint64 year_of_era
-      = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  gint64 year_of_era =
+    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   gint64 day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   gint64 shifted = (5 * day_of_year + 2) / 153;
 
@@ -115,8 +100,7 @@ _kt_civil_from_days (gint64 days,
 }
 
 gboolean
-_kt_instant_format (gint64 ms,
-                    char out[25])
+_kt_instant_format (gint64 ms, char out[25])
 {
   gint64 days = ms / MS_PER_DAY, rest = ms % MS_PER_DAY;
   int year, month, day, second;
@@ -155,10 +139,7 @@ _kt_instant_format (gint64 ms,
 /* YYYY-MM-DD, T or blank, hh:mm[:ss[.f…]], then Z or ±hh[[:]mm] or nothing.
  * Beyond milliseconds is cut off; nobody's clock is that good. */
 gboolean
-_kt_instant_scan (const char *text,
-                  gsize len,
-                  gint64 *ms,
-                  gboolean *zoned)
+_kt_instant_scan (const char *text, gsize len, gint64 *ms, gboolean *zoned)
 {
   const char *p, *end = text + len;
   int year, month, day, hour, minute, second = 0, fraction = 0, offset = 0;

@@ -28,8 +28,7 @@ kt_value_clear (KtValue *value)
 }
 
 void
-kt_value_copy (const KtValue *from,
-               KtValue *to)
+kt_value_copy (const KtValue *from, KtValue *to)
 {
   g_return_if_fail (from != NULL && to != NULL);
 
@@ -42,8 +41,7 @@ kt_value_copy (const KtValue *from,
 }
 
 void
-kt_value_move (KtValue *from,
-               KtValue *to)
+kt_value_move (KtValue *from, KtValue *to)
 {
   g_return_if_fail (from != NULL && to != NULL);
 
@@ -53,8 +51,7 @@ kt_value_move (KtValue *from,
 
 /* Exact over different scales: both at nine digits need at most 27. */
 static int
-compare_decimals (const KtValue *a,
-                  const KtValue *b)
+compare_decimals (const KtValue *a, const KtValue *b)
 {
   __extension__ __int128 left = a->v.integer, right = b->v.integer;
 
@@ -66,15 +63,13 @@ compare_decimals (const KtValue *a,
 }
 
 gboolean
-kt_value_equal (const KtValue *a,
-                const KtValue *b)
+kt_value_equal (const KtValue *a, const KtValue *b)
 {
   return kt_value_compare (a, b) == 0;
 }
 
 int
-kt_value_compare (const KtValue *a,
-                  const KtValue *b)
+kt_value_compare (const KtValue *a, const KtValue *b)
 {
   int difference;
 
@@ -119,8 +114,7 @@ kt_value_is_null (const KtValue *value)
 }
 
 void
-kt_value_set_text (KtValue *value,
-                   const char *text)
+kt_value_set_text (KtValue *value, const char *text)
 {
   char *copy;
 
@@ -135,8 +129,7 @@ kt_value_set_text (KtValue *value,
 }
 
 void
-kt_value_set_int (KtValue *value,
-                  gint64 integer)
+kt_value_set_int (KtValue *value, gint64 integer)
 {
   g_return_if_fail (value != NULL);
 
@@ -146,8 +139,7 @@ kt_value_set_int (KtValue *value,
 }
 
 void
-kt_value_set_bool (KtValue *value,
-                   gboolean boolean)
+kt_value_set_bool (KtValue *value, gboolean boolean)
 {
   g_return_if_fail (value != NULL);
 
@@ -157,8 +149,7 @@ kt_value_set_bool (KtValue *value,
 }
 
 void
-kt_value_set_id (KtValue *value,
-                 const KtId *id)
+kt_value_set_id (KtValue *value, const KtId *id)
 {
   KtId copy;
 
@@ -173,9 +164,7 @@ kt_value_set_id (KtValue *value,
 }
 
 void
-kt_value_set_any (KtValue *value,
-                  const char *object,
-                  const KtId *id)
+kt_value_set_any (KtValue *value, const char *object, const KtId *id)
 {
   const char *interned;
 
@@ -193,8 +182,7 @@ kt_value_set_any (KtValue *value,
 }
 
 void
-kt_value_to_json (const KtValue *value,
-                  KtJsonWriter *writer)
+kt_value_to_json (const KtValue *value, KtJsonWriter *writer)
 {
   char text[KT_ID_TEXT_SIZE];
 

@@ -54,14 +54,22 @@ test_refuses_anything_else (void)
     guint scale;
     int code;
   } cases[] = {
-    { "", 2, KT_ERROR_INVALID },       { "-", 2, KT_ERROR_INVALID },
-    { "+1", 2, KT_ERROR_INVALID },     { ".5", 2, KT_ERROR_INVALID },
-    { "5.", 2, KT_ERROR_INVALID },     { "1e3", 2, KT_ERROR_INVALID },
-    { "1,000", 2, KT_ERROR_INVALID },  { " 1", 2, KT_ERROR_INVALID },
-    { "1.2.3", 2, KT_ERROR_INVALID },  { "0x10", 2, KT_ERROR_INVALID },
-    { "--1", 2, KT_ERROR_INVALID },    { "１", 2, KT_ERROR_INVALID },
-    { "1.005", 2, KT_ERROR_INVALID },  { "0.1", 0, KT_ERROR_INVALID },
-    { "nan", 2, KT_ERROR_INVALID },    { "1000000000000000000", 0, KT_ERROR_LIMIT },
+    { "", 2, KT_ERROR_INVALID },
+    { "-", 2, KT_ERROR_INVALID },
+    { "+1", 2, KT_ERROR_INVALID },
+    { ".5", 2, KT_ERROR_INVALID },
+    { "5.", 2, KT_ERROR_INVALID },
+    { "1e3", 2, KT_ERROR_INVALID },
+    { "1,000", 2, KT_ERROR_INVALID },
+    { " 1", 2, KT_ERROR_INVALID },
+    { "1.2.3", 2, KT_ERROR_INVALID },
+    { "0x10", 2, KT_ERROR_INVALID },
+    { "--1", 2, KT_ERROR_INVALID },
+    { "１", 2, KT_ERROR_INVALID },
+    { "1.005", 2, KT_ERROR_INVALID },
+    { "0.1", 0, KT_ERROR_INVALID },
+    { "nan", 2, KT_ERROR_INVALID },
+    { "1000000000000000000", 0, KT_ERROR_LIMIT },
     { "100000000000000", 4, KT_ERROR_LIMIT },
     { "99999999999999999999999999999999999999", 0, KT_ERROR_LIMIT },
   };
@@ -95,7 +103,8 @@ test_random_numbers_survive (void)
   for (int i = 0; i < 20000; i++)
     {
       guint scale = (guint) g_rand_int_range (rand, 0, KT_DECIMAL_MAX_SCALE + 1);
-      gint64 mantissa = (gint64) (((guint64) g_rand_int (rand) << 32 | g_rand_int (rand)) % (KT_DECIMAL_MAX + 1));
+      gint64 mantissa =
+        (gint64) (((guint64) g_rand_int (rand) << 32 | g_rand_int (rand)) % (KT_DECIMAL_MAX + 1));
       gint64 back = 0, wide;
       char text[32];
 
@@ -144,7 +153,9 @@ test_reads_what_people_write (void)
     { "1.234,50", 0, "1234.5", "" },
     { "1.234,50", '.', "1234.5", "" },
     { "1 234,50", 0, "1234.5", "" },
-    { "1\xc2\xa0" "234,50 €", ',', "1234.5", "EUR" },
+    { "1\xc2\xa0"
+      "234,50 €",
+      ',', "1234.5", "EUR" },
     { "1'234.50", 0, "1234.5", "" },
     { "1’234.50 CHF", 0, "1234.5", "CHF" },
     { "12,34,567.89", 0, "1234567.89", "" },
@@ -210,11 +221,34 @@ test_reads_what_people_write (void)
 static void
 test_never_guesses (void)
 {
-  static const char *const bad[]
-      = { "",      "abc",     "€",        "12 abc",   "1,2,3",      "1.2.3",        "1,23,4",
-          "12 34x", "--5",     "(5",       "5)",       "1e",         "1e5000",       "0.00001",
-          "EUR",   "12EURUSD", "1,234,56", "%",        "1234567890123456789", "1.2.3,4", "1,2.3.4",
-          "-",     ".",       ",",        "12/31",    "2026-01-31", "0x1F",         "1e-5" };
+  static const char *const bad[] = { "",
+                                     "abc",
+                                     "€",
+                                     "12 abc",
+                                     "1,2,3",
+                                     "1.2.3",
+                                     "1,23,4",
+                                     "12 34x",
+                                     "--5",
+                                     "(5",
+                                     "5)",
+                                     "1e",
+                                     "1e5000",
+                                     "0.00001",
+                                     "EUR",
+                                     "12EURUSD",
+                                     "1,234,56",
+                                     "%",
+                                     "1234567890123456789",
+                                     "1.2.3,4",
+                                     "1,2.3.4",
+                                     "-",
+                                     ".",
+                                     ",",
+                                     "12/31",
+                                     "2026-01-31",
+                                     "0x1F",
+                                     "1e-5" };
 
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {
@@ -251,8 +285,7 @@ test_survives_noise (void)
 }
 
 int
-main (int argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/decimal/parses-the-wire-form", test_parses_the_wire_form);

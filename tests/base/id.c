@@ -16,9 +16,7 @@ fake_now_us (gpointer data)
 }
 
 static void
-fake_random (gpointer data,
-             guint8 *out,
-             gsize len)
+fake_random (gpointer data, guint8 *out, gsize len)
 {
   for (gsize i = 0; i < len; i++)
     out[i] = (guint8) g_rand_int (data);
@@ -136,8 +134,7 @@ test_error_words_and_exit_codes (void)
 }
 
 int
-main (int argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/id/text-round-trip", test_text_round_trip);

@@ -6,8 +6,7 @@
 #include "sample.h"
 
 static void
-assert_round_trip (const char *text,
-                   const char *expected)
+assert_round_trip (const char *text, const char *expected)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (KtJson) json = kt_json_parse (text, -1, &error);
@@ -157,7 +156,8 @@ test_keys_of_large_objects (void)
 static void
 test_canonical_form (void)
 {
-  g_autofree char *a = kt_json_canonical ("{ \"b\" : [ 1.0, 2 ], \"a\" : { \"z\":null, \"Z\":\"\\u00e9\" } }", -1, NULL);
+  g_autofree char *a = kt_json_canonical (
+    "{ \"b\" : [ 1.0, 2 ], \"a\" : { \"z\":null, \"Z\":\"\\u00e9\" } }", -1, NULL);
   g_autofree char *b = kt_json_canonical (a, -1, NULL);
 
   g_assert_cmpstr (a, ==, "{\"a\":{\"Z\":\"é\",\"z\":null},\"b\":[1.0,2]}");
@@ -168,10 +168,10 @@ test_canonical_form (void)
 static void
 test_accessors_take_anything (void)
 {
-  g_autoptr (KtJson) json = kt_json_parse ("{\"s\":\"x\",\"i\":-9223372036854775808,\"big\":9223372036854775808,"
-                                           "\"f\":1.5,\"t\":true,\"n\":null,\"a\":[1,\"2\"]}",
-                                           -1,
-                                           NULL);
+  g_autoptr (KtJson) json =
+    kt_json_parse ("{\"s\":\"x\",\"i\":-9223372036854775808,\"big\":9223372036854775808,"
+                   "\"f\":1.5,\"t\":true,\"n\":null,\"a\":[1,\"2\"]}",
+                   -1, NULL);
 
   g_assert_cmpstr (kt_json_get_string (json, "s", "-"), ==, "x");
   g_assert_cmpstr (kt_json_get_string (json, "i", "-"), ==, "-");
@@ -210,7 +210,8 @@ test_a_child_keeps_the_document (void)
 static void
 test_localized (void)
 {
-  g_autoptr (KtJson) json = kt_json_parse ("{\"de\":\"Kunde\",\"en\":\"Account\",\"zh_CN\":\"客户\"}", -1, NULL);
+  g_autoptr (KtJson) json =
+    kt_json_parse ("{\"de\":\"Kunde\",\"en\":\"Account\",\"zh_CN\":\"客户\"}", -1, NULL);
   g_autoptr (KtJson) plain = kt_json_parse ("\"Account\"", -1, NULL);
   g_autoptr (KtJson) odd = kt_json_parse ("{\"fr\":\"Compte\"}", -1, NULL);
 
@@ -230,7 +231,8 @@ test_localized (void)
 static void
 test_reader_walks (void)
 {
-  char text[] = "{\"a\":12,\"b\":[\"x\\ny\",-3.5,true],\"skip\":{\"c\":[1,{\"d\":\"\\\"\"}]},\"z\":null}";
+  char text[] =
+    "{\"a\":12,\"b\":[\"x\\ny\",-3.5,true],\"skip\":{\"c\":[1,{\"d\":\"\\\"\"}]},\"z\":null}";
   KtJsonReader reader;
 
   kt_json_reader_init (&reader, text, strlen (text));
@@ -321,19 +323,23 @@ test_writer (void)
   kt_json_end_array (&w);
   kt_json_end_array (&w);
   kt_json_end_object (&w);
-  g_assert_cmpstr (out->str,
-                   ==,
-                   "{\"a\\\"\":\"x\\ny\\u0001\",\"b\":null,\"c\":-9223372036854775808,\"d\":true,\"e\":[1,2],"
-                   "\"f\":[0,\"ab\",null,{},[]]}");
+  g_assert_cmpstr (
+    out->str, ==,
+    "{\"a\\\"\":\"x\\ny\\u0001\",\"b\":null,\"c\":-9223372036854775808,\"d\":true,\"e\":[1,2],"
+    "\"f\":[0,\"ab\",null,{},[]]}");
 }
 
 static void
-append_random (GRand *rand,
-               GString *out,
-               guint depth)
+append_random (GRand *rand, GString *out, guint depth)
 {
-  static const char *const scalars[] = { "null", "true", "-12", "1.50e-7", "\"\"", "\"a\\u0062\\ud83d\\ude00\"",
-                                         "\"中文 text \\n\"", "18446744073709551616" };
+  static const char *const scalars[] = { "null",
+                                         "true",
+                                         "-12",
+                                         "1.50e-7",
+                                         "\"\"",
+                                         "\"a\\u0062\\ud83d\\ude00\"",
+                                         "\"中文 text \\n\"",
+                                         "18446744073709551616" };
   int kind = g_rand_int_range (rand, 0, depth > 6 ? 2 : 4);
   int n = g_rand_int_range (rand, 0, 20);
 
@@ -399,11 +405,10 @@ test_reads_in_place_fast (void)
   guint strings = 0;
 
   for (int i = 0; i < 200000; i++)
-    g_string_append_printf (text,
-                            "%s{\"name\":\"Contact number %d of a longer company name\",\"city\":\"Hamburg\",\"age\":%d}",
-                            i > 0 ? "," : "",
-                            i,
-                            i % 90);
+    g_string_append_printf (
+      text,
+      "%s{\"name\":\"Contact number %d of a longer company name\",\"city\":\"Hamburg\",\"age\":%d}",
+      i > 0 ? "," : "", i, i % 90);
   g_string_append_c (text, ']');
   kt_json_reader_init (&reader, text->str, text->len);
   started = g_get_monotonic_time ();
@@ -415,12 +420,12 @@ test_reads_in_place_fast (void)
   spent = MAX (g_get_monotonic_time () - started, 1);
   g_assert_cmpuint (strings, ==, 400000);
   g_test_message ("%.0f MB/s", (double) text->len / (double) spent);
-  g_test_maximized_result ((double) text->len / (double) spent, "reader: %.0f MB/s", (double) text->len / (double) spent);
+  g_test_maximized_result ((double) text->len / (double) spent, "reader: %.0f MB/s",
+                           (double) text->len / (double) spent);
 }
 
 int
-main (int argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/json/round-trips", test_round_trips);

@@ -12,16 +12,14 @@ typedef struct
 } Fixture;
 
 static void
-set_up (Fixture *fixture,
-        gconstpointer data)
+set_up (Fixture *fixture, gconstpointer data)
 {
   fixture->schema = sample_schema_new ();
   fixture->object = kt_schema_object (fixture->schema, "thing");
 }
 
 static void
-tear_down (Fixture *fixture,
-           gconstpointer data)
+tear_down (Fixture *fixture, gconstpointer data)
 {
   kt_schema_unref (fixture->schema);
 }
@@ -37,9 +35,7 @@ text_of (const KtPatch *patch)
 }
 
 static KtPatch *
-patch_of (Fixture *fixture,
-          const char *text,
-          GError **error)
+patch_of (Fixture *fixture, const char *text, GError **error)
 {
   g_autoptr (KtJson) json = kt_json_parse (text, -1, error);
 
@@ -48,10 +44,7 @@ patch_of (Fixture *fixture,
 }
 
 static void
-set_int (KtPatch *patch,
-         const char *name,
-         gint64 before,
-         gint64 after)
+set_int (KtPatch *patch, const char *name, gint64 before, gint64 after)
 {
   KtValue from = KT_VALUE_INIT, to = KT_VALUE_INIT;
 
@@ -61,8 +54,7 @@ set_int (KtPatch *patch,
 }
 
 static void
-test_widens_and_vanishes (Fixture *fixture,
-                          gconstpointer data)
+test_widens_and_vanishes (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (KtPatch) patch = kt_patch_new (fixture->object);
   g_autofree char *text = NULL;
@@ -90,11 +82,11 @@ test_widens_and_vanishes (Fixture *fixture,
 }
 
 static void
-test_json_round_trips (Fixture *fixture,
-                       gconstpointer data)
+test_json_round_trips (Fixture *fixture, gconstpointer data)
 {
-  static const char text[] = "{\"text\":[\"a\",null],\"money\":[null,{\"amount\":\"1.5\",\"currency\":\"EUR\"}],"
-                             "\"tags\":[[\"a\"],[\"a\",\"b\"]],\"json\":[{\"a\":1},{\"a\":2}]}";
+  static const char text[] =
+    "{\"text\":[\"a\",null],\"money\":[null,{\"amount\":\"1.5\",\"currency\":\"EUR\"}],"
+    "\"tags\":[[\"a\"],[\"a\",\"b\"]],\"json\":[{\"a\":1},{\"a\":2}]}";
   g_autoptr (GError) error = NULL;
   g_autoptr (KtPatch) patch = patch_of (fixture, text, &error);
   g_autoptr (KtPatch) copy = NULL;
@@ -107,8 +99,7 @@ test_json_round_trips (Fixture *fixture,
 }
 
 static void
-test_refuses_what_does_not_fit (Fixture *fixture,
-                                gconstpointer data)
+test_refuses_what_does_not_fit (Fixture *fixture, gconstpointer data)
 {
   static const char *const cases[][2] = {
     { "{\"colour\":[1,2]}", "thing has no field \"colour\"" },
@@ -130,8 +121,7 @@ test_refuses_what_does_not_fit (Fixture *fixture,
 
 /* P13: an outbox written under an earlier schema can still be read. */
 static void
-test_before_may_be_a_retired_option (Fixture *fixture,
-                                     gconstpointer data)
+test_before_may_be_a_retired_option (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (KtPatch) patch = patch_of (fixture, "{\"choice\":[\"gone\",\"done\"]}", &error);
@@ -141,11 +131,12 @@ test_before_may_be_a_retired_option (Fixture *fixture,
 }
 
 static void
-test_diff_and_apply (Fixture *fixture,
-                     gconstpointer data)
+test_diff_and_apply (Fixture *fixture, gconstpointer data)
 {
-  g_autoptr (KtJson) a_json = kt_json_parse ("{\"id\":\"" SAMPLE_ID "\",\"text\":\"a\",\"integer\":1,\"total\":\"5\"}", -1, NULL);
-  g_autoptr (KtJson) b_json = kt_json_parse ("{\"id\":\"" SAMPLE_ID "\",\"text\":\"b\",\"tags\":[\"x\"],\"total\":\"6\"}", -1, NULL);
+  g_autoptr (KtJson) a_json = kt_json_parse (
+    "{\"id\":\"" SAMPLE_ID "\",\"text\":\"a\",\"integer\":1,\"total\":\"5\"}", -1, NULL);
+  g_autoptr (KtJson) b_json = kt_json_parse (
+    "{\"id\":\"" SAMPLE_ID "\",\"text\":\"b\",\"tags\":[\"x\"],\"total\":\"6\"}", -1, NULL);
   g_autoptr (KtRecord) a = kt_record_from_json (fixture->object, a_json, NULL);
   g_autoptr (KtRecord) b = kt_record_from_json (fixture->object, b_json, NULL);
   g_autoptr (KtRecord) target = kt_record_copy (a);
@@ -155,7 +146,8 @@ test_diff_and_apply (Fixture *fixture,
   g_autofree char *text = text_of (patch);
   g_autofree char *all = text_of (whole);
 
-  g_assert_cmpstr (text, ==, "{\"text\":[\"a\",\"b\"],\"integer\":[1,null],\"tags\":[null,[\"x\"]]}");
+  g_assert_cmpstr (text, ==,
+                   "{\"text\":[\"a\",\"b\"],\"integer\":[1,null],\"tags\":[null,[\"x\"]]}");
   g_assert_cmpstr (all, ==, "{\"text\":[null,\"b\"],\"tags\":[null,[\"x\"]]}");
   kt_patch_apply (patch, target);
   rest = kt_patch_diff (target, b);
@@ -164,8 +156,7 @@ test_diff_and_apply (Fixture *fixture,
 
 /* Any sequence of edits leaves the difference between first and last state. */
 static void
-test_random_edits_sum_up (Fixture *fixture,
-                          gconstpointer data)
+test_random_edits_sum_up (Fixture *fixture, gconstpointer data)
 {
   static const char *const names[] = { "integer", "duration" };
   g_autoptr (GRand) rand = sample_rand_new ();
@@ -181,11 +172,13 @@ test_random_edits_sum_up (Fixture *fixture,
       g_autofree char *wanted_text = NULL;
 
       for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-        kt_value_set_int (&first->values[kt_object_field (fixture->object, names[i])->index], g_rand_int_range (rand, 0, 3));
+        kt_value_set_int (&first->values[kt_object_field (fixture->object, names[i])->index],
+                          g_rand_int_range (rand, 0, 3));
       last = kt_record_copy (first);
       for (int edit = g_rand_int_range (rand, 0, 12); edit > 0; edit--)
         {
-          const KtField *field = kt_object_field (fixture->object, names[g_rand_int_range (rand, 0, 2)]);
+          const KtField *field =
+            kt_object_field (fixture->object, names[g_rand_int_range (rand, 0, 2)]);
           g_auto (KtValue) after = KT_VALUE_INIT;
 
           kt_value_set_int (&after, g_rand_int_range (rand, 0, 3));
@@ -206,8 +199,7 @@ test_random_edits_sum_up (Fixture *fixture,
 #define ADD(name, func) g_test_add ("/patch/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
-main (int argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("widens-and-vanishes", test_widens_and_vanishes);

@@ -10,25 +10,23 @@ typedef struct
 } Fixture;
 
 static void
-set_up (Fixture *fixture,
-        gconstpointer data)
+set_up (Fixture *fixture, gconstpointer data)
 {
   fixture->schema = sample_schema_new ();
   fixture->object = kt_schema_object (fixture->schema, "thing");
 }
 
 static void
-tear_down (Fixture *fixture,
-           gconstpointer data)
+tear_down (Fixture *fixture, gconstpointer data)
 {
   kt_schema_unref (fixture->schema);
 }
 
 static KtRecord *
-record_of (Fixture *fixture,
-           const char *members)
+record_of (Fixture *fixture, const char *members)
 {
-  g_autofree char *text = g_strdup_printf ("{\"id\":\"" SAMPLE_ID "\"%s%s}", *members != '\0' ? "," : "", members);
+  g_autofree char *text =
+    g_strdup_printf ("{\"id\":\"" SAMPLE_ID "\"%s%s}", *members != '\0' ? "," : "", members);
   g_autoptr (GError) error = NULL;
   g_autoptr (KtJson) json = kt_json_parse (text, -1, &error);
   KtRecord *record;
@@ -40,8 +38,7 @@ record_of (Fixture *fixture,
 }
 
 static char *
-text_of (const KtRecord *record,
-         gboolean all)
+text_of (const KtRecord *record, gboolean all)
 {
   GString *out = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (out);
@@ -50,17 +47,18 @@ text_of (const KtRecord *record,
   return g_string_free (out, FALSE);
 }
 
-static const char every_field[]
-    = "\"rev\":12,\"text\":\"x\",\"long_text\":\"a\\nb\",\"rich_text\":\"<b>\",\"email\":\"a@b\",\"phone\":\"1\",\"url\":\"u\","
-      "\"integer\":-5,\"decimal\":\"1.25\",\"money\":{\"amount\":\"9.99\",\"currency\":\"EUR\"},\"percent\":\"3\","
-      "\"boolean\":false,\"date\":\"2026-01-31\",\"date_time\":\"2026-01-31T08:00:00.000Z\",\"duration\":60,"
-      "\"choice\":\"done\",\"open_choice\":\"z\",\"choices\":[\"red\"],\"tags\":[\"a\",\"b\"],\"ref\":\"" SAMPLE_ID "\","
-      "\"ref_any\":{\"object\":\"user\",\"id\":\"" SAMPLE_ID "\"},\"many\":[\"" SAMPLE_ID_2 "\"],\"number\":\"T-1\","
-      "\"address\":{\"city\":\"Bonn\"},\"file\":\"" SAMPLE_ID "\",\"json\":{\"a\":[1]}";
+static const char every_field[] =
+  "\"rev\":12,\"text\":\"x\",\"long_text\":\"a\\nb\",\"rich_text\":\"<b>\",\"email\":\"a@b\",\"phone\":\"1\",\"url\":\"u\","
+  "\"integer\":-5,\"decimal\":\"1.25\",\"money\":{\"amount\":\"9.99\",\"currency\":\"EUR\"},\"percent\":\"3\","
+  "\"boolean\":false,\"date\":\"2026-01-31\",\"date_time\":\"2026-01-31T08:00:00.000Z\",\"duration\":60,"
+  "\"choice\":\"done\",\"open_choice\":\"z\",\"choices\":[\"red\"],\"tags\":[\"a\",\"b\"],\"ref\":\"" SAMPLE_ID
+  "\","
+  "\"ref_any\":{\"object\":\"user\",\"id\":\"" SAMPLE_ID "\"},\"many\":[\"" SAMPLE_ID_2
+  "\"],\"number\":\"T-1\","
+  "\"address\":{\"city\":\"Bonn\"},\"file\":\"" SAMPLE_ID "\",\"json\":{\"a\":[1]}";
 
 static void
-test_every_type_round_trips (Fixture *fixture,
-                             gconstpointer data)
+test_every_type_round_trips (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (KtRecord) record = record_of (fixture, every_field);
   g_autofree char *text = text_of (record, FALSE);
@@ -76,8 +74,7 @@ test_every_type_round_trips (Fixture *fixture,
 }
 
 static void
-test_nulls_are_left_out_unless_asked (Fixture *fixture,
-                                      gconstpointer data)
+test_nulls_are_left_out_unless_asked (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (KtRecord) record = record_of (fixture, "");
   g_autofree char *brief = text_of (record, FALSE);
@@ -89,8 +86,7 @@ test_nulls_are_left_out_unless_asked (Fixture *fixture,
 }
 
 static void
-test_strangers_are_refused (Fixture *fixture,
-                            gconstpointer data)
+test_strangers_are_refused (Fixture *fixture, gconstpointer data)
 {
   static const char *const cases[][2] = {
     { "{\"id\":\"" SAMPLE_ID "\",\"colour\":1}", "thing has no field \"colour\"" },
@@ -114,8 +110,7 @@ test_strangers_are_refused (Fixture *fixture,
 }
 
 static void
-test_titles (Fixture *fixture,
-             gconstpointer data)
+test_titles (Fixture *fixture, gconstpointer data)
 {
   static const struct
   {
@@ -144,8 +139,7 @@ test_titles (Fixture *fixture,
 }
 
 static void
-test_defaults_fill_only_gaps (Fixture *fixture,
-                              gconstpointer data)
+test_defaults_fill_only_gaps (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (KtRecord) record = record_of (fixture, "\"choice\":\"done\"");
 
@@ -157,8 +151,7 @@ test_defaults_fill_only_gaps (Fixture *fixture,
 }
 
 static void
-test_bin_is_a_date (Fixture *fixture,
-                    gconstpointer data)
+test_bin_is_a_date (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (KtRecord) live = record_of (fixture, "");
   g_autoptr (KtRecord) gone = record_of (fixture, "\"deleted_at\":\"2026-01-31T08:00:00Z\"");
@@ -168,8 +161,7 @@ test_bin_is_a_date (Fixture *fixture,
 }
 
 static void
-test_a_record_keeps_its_schema (Fixture *fixture,
-                                gconstpointer data)
+test_a_record_keeps_its_schema (Fixture *fixture, gconstpointer data)
 {
   KtSchema *schema = sample_schema_new ();
   KtId id = { { 1 } };
@@ -186,8 +178,7 @@ test_a_record_keeps_its_schema (Fixture *fixture,
 #define ADD(name, func) g_test_add ("/record/" name, Fixture, NULL, set_up, func, tear_down)
 
 int
-main (int argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("every-type-round-trips", test_every_type_round_trips);

@@ -84,14 +84,14 @@ test_text_form_is_stable (void)
 static void
 test_numbers_survive (void)
 {
-  static const char old_text[]
-      = "{\"name\":\"s\",\"version\":1,\"numbers\":{\"gone\":9,\"b\":4},\"objects\":["
-        "{\"object\":\"a\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]},"
-        "{\"object\":\"b\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
-  static const char new_text[]
-      = "{\"name\":\"s\",\"version\":2,\"objects\":["
-        "{\"object\":\"c\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]},"
-        "{\"object\":\"b\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
+  static const char old_text[] =
+    "{\"name\":\"s\",\"version\":1,\"numbers\":{\"gone\":9,\"b\":4},\"objects\":["
+    "{\"object\":\"a\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]},"
+    "{\"object\":\"b\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
+  static const char new_text[] =
+    "{\"name\":\"s\",\"version\":2,\"objects\":["
+    "{\"object\":\"c\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]},"
+    "{\"object\":\"b\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
   g_autoptr (GError) error = NULL;
   g_autoptr (KtSchema) older = kt_schema_from_json (old_text, -1, &error);
   g_autoptr (KtSchema) newer = kt_schema_from_json (new_text, -1, &error);
@@ -110,8 +110,10 @@ test_numbers_survive (void)
   g_assert_cmpstr (kt_schema_digest (again), ==, kt_schema_digest (merged));
 }
 
-#define FIELD(text) "{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}," text "]}"
-#define OBJECT(members) "{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]," members "}"
+#define FIELD(text) \
+  "{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}," text "]}"
+#define OBJECT(members) \
+  "{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]," members "}"
 
 static void
 test_faults_are_named (void)
@@ -121,13 +123,16 @@ test_faults_are_named (void)
     const char *object;
     const char *message;
   } cases[] = {
-    { FIELD ("{\"name\":\"a\",\"type\":\"blob\"}"), "object \"x\": field \"a\": unknown type \"blob\"" },
+    { FIELD ("{\"name\":\"a\",\"type\":\"blob\"}"),
+      "object \"x\": field \"a\": unknown type \"blob\"" },
     { FIELD ("{\"name\":\"a\"}"), "object \"x\": field \"a\": unknown type \"\"" },
     { FIELD ("{\"name\":\"A\",\"type\":\"text\"}"),
       "object \"x\": field \"A\": a field needs a name of small letters, digits and _, at most 63" },
     { FIELD ("{\"name\":\"n\",\"type\":\"text\"}"), "object \"x\": field \"n\": defined twice" },
-    { FIELD ("{\"name\":\"id\",\"type\":\"text\"}"), "object \"x\": field \"id\": the name \"id\" is reserved" },
-    { FIELD ("{\"name\":\"rev\",\"type\":\"text\"}"), "object \"x\": field \"rev\": the name \"rev\" is reserved" },
+    { FIELD ("{\"name\":\"id\",\"type\":\"text\"}"),
+      "object \"x\": field \"id\": the name \"id\" is reserved" },
+    { FIELD ("{\"name\":\"rev\",\"type\":\"text\"}"),
+      "object \"x\": field \"rev\": the name \"rev\" is reserved" },
     { FIELD ("{\"name\":\"deleted_at\",\"type\":\"date\"}"),
       "in object \"x\": object \"system\": field \"deleted_at\": defined twice: every record has a field of this name" },
     { FIELD ("{\"name\":\"m\",\"type\":\"money\"},{\"name\":\"m_currency\",\"type\":\"text\"}"),
@@ -136,10 +141,12 @@ test_faults_are_named (void)
       "object \"x\": field \"r\": its column \"r_object\" clashes with the field \"r_object\"" },
     { FIELD ("{\"name\":\"r\",\"type\":\"ref\",\"to\":[\"stages\"]}"),
       "object \"x\": field \"r\": refers to unknown object \"stages\"" },
-    { FIELD ("{\"name\":\"r\",\"type\":\"ref\"}"), "object \"x\": field \"r\": a reference needs \"to\"" },
+    { FIELD ("{\"name\":\"r\",\"type\":\"ref\"}"),
+      "object \"x\": field \"r\": a reference needs \"to\"" },
     { FIELD ("{\"name\":\"r\",\"type\":\"ref\",\"to\":[\"x\",\"x\"]}"),
       "object \"x\": field \"r\": points to several objects: that takes the type ref_any" },
-    { FIELD ("{\"name\":\"c\",\"type\":\"choice\"}"), "object \"x\": field \"c\": a choice needs \"options\"" },
+    { FIELD ("{\"name\":\"c\",\"type\":\"choice\"}"),
+      "object \"x\": field \"c\": a choice needs \"options\"" },
     { FIELD ("{\"name\":\"c\",\"type\":\"choice\",\"options\":[\"a\",\"a\"]}"),
       "object \"x\": field \"c\": the option \"a\" occurs twice" },
     { FIELD ("{\"name\":\"c\",\"type\":\"choice\",\"options\":[{\"label\":\"a\"}]}"),
@@ -148,7 +155,8 @@ test_faults_are_named (void)
       "object \"x\": field \"c\": the option \" a\" is not in its normal form (NFC, no blanks around it)" },
     { FIELD ("{\"name\":\"c\",\"type\":\"choice\",\"options\":[\"a\"],\"default\":\"b\"}"),
       "object \"x\": field \"c\": bad default: c: \"b\" is not one of its options" },
-    { FIELD ("{\"name\":\"c\",\"type\":\"choice\",\"options\":[\"a\"],\"transitions\":{\"a\":[\"b\"]}}"),
+    { FIELD (
+        "{\"name\":\"c\",\"type\":\"choice\",\"options\":[\"a\"],\"transitions\":{\"a\":[\"b\"]}}"),
       "object \"x\": field \"c\": transition from \"a\" to unknown option \"b\"" },
     { FIELD ("{\"name\":\"c\",\"type\":\"choice\",\"options\":[\"a\"],\"policy\":\"state\"}"),
       "object \"x\": field \"c\": the policy \"state\" does not go with a field without transitions" },
@@ -156,17 +164,22 @@ test_faults_are_named (void)
       "object \"x\": field \"t\": the policy \"union\" does not go with text" },
     { FIELD ("{\"name\":\"t\",\"type\":\"text\",\"policy\":\"best\"}"),
       "object \"x\": field \"t\": \"policy\" is \"best\", must be one of latest, server, mine, union, sum, text, state, review" },
-    { FIELD ("{\"name\":\"t\",\"type\":\"text\",\"max\":0}"), "object \"x\": field \"t\": \"max\" must be 1 to 10000" },
-    { FIELD ("{\"name\":\"t\",\"type\":\"date\",\"max\":5}"), "object \"x\": field \"t\": the type date takes no \"max\"" },
-    { FIELD ("{\"name\":\"t\",\"type\":\"decimal\",\"scale\":10}"), "object \"x\": field \"t\": \"scale\" must be 0 to 9" },
-    { FIELD ("{\"name\":\"t\",\"type\":\"money\",\"scale\":2}"), "object \"x\": field \"t\": money always has the scale 4" },
+    { FIELD ("{\"name\":\"t\",\"type\":\"text\",\"max\":0}"),
+      "object \"x\": field \"t\": \"max\" must be 1 to 10000" },
+    { FIELD ("{\"name\":\"t\",\"type\":\"date\",\"max\":5}"),
+      "object \"x\": field \"t\": the type date takes no \"max\"" },
+    { FIELD ("{\"name\":\"t\",\"type\":\"decimal\",\"scale\":10}"),
+      "object \"x\": field \"t\": \"scale\" must be 0 to 9" },
+    { FIELD ("{\"name\":\"t\",\"type\":\"money\",\"scale\":2}"),
+      "object \"x\": field \"t\": money always has the scale 4" },
     { FIELD ("{\"name\":\"t\",\"type\":\"text\",\"required\":1}"),
       "object \"x\": field \"t\": \"required\" must be true or false" },
     { FIELD ("{\"name\":\"t\",\"type\":\"text\",\"formula\":\"1\"}"),
       "object \"x\": field \"t\": has a formula, so it must be computed" },
     { FIELD ("{\"name\":\"t\",\"type\":\"text\",\"from\":\"n.name\"}"),
       "object \"x\": field \"t\": \"from\" is \"n.name\", must be a reference of this object, a dot, a field of the other" },
-    { FIELD ("{\"name\":\"r\",\"type\":\"ref\",\"to\":[\"x\"]},{\"name\":\"t\",\"type\":\"date_time\",\"from\":\"r.foo\"}"),
+    { FIELD (
+        "{\"name\":\"r\",\"type\":\"ref\",\"to\":[\"x\"]},{\"name\":\"t\",\"type\":\"date_time\",\"from\":\"r.foo\"}"),
       "object \"x\": field \"t\": \"from\" is \"r.foo\", but x has no such field" },
     { FIELD ("{\"name\":\"t\",\"type\":\"auto_number\",\"format\":\"Q-#\"}"),
       "object \"x\": field \"t\": \"format\" must hold its digits as {0000}" },
@@ -176,29 +189,38 @@ test_faults_are_named (void)
       "object \"x\": \"title\" names the field \"nope\", which it does not have" },
     { "{\"object\":\"x\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}",
       "object \"x\": \"title\" names the field \"\", which it does not have" },
-    { "{\"object\":\"x\",\"title\":\"n\",\"fields\":[]}", "object \"x\": \"fields\" must be a list of fields" },
-    { OBJECT ("\"kind\":\"thing\""), "object \"x\": \"kind\" is \"thing\", must be one of object, activity, child, admin" },
-    { OBJECT ("\"subtitle\":[\"z\"]"), "object \"x\": \"subtitle\" names the field \"z\", which it does not have" },
+    { "{\"object\":\"x\",\"title\":\"n\",\"fields\":[]}",
+      "object \"x\": \"fields\" must be a list of fields" },
+    { OBJECT ("\"kind\":\"thing\""),
+      "object \"x\": \"kind\" is \"thing\", must be one of object, activity, child, admin" },
+    { OBJECT ("\"subtitle\":[\"z\"]"),
+      "object \"x\": \"subtitle\" names the field \"z\", which it does not have" },
     { OBJECT ("\"list\":{\"columns\":[\"n\",\"z\"]}"),
       "object \"x\": \"list.columns\" names the field \"z\", which it does not have" },
-    { OBJECT ("\"list\":{\"sort\":[\"-z\"]}"), "object \"x\": \"list.sort\" names the field \"z\", which it does not have" },
+    { OBJECT ("\"list\":{\"sort\":[\"-z\"]}"),
+      "object \"x\": \"list.sort\" names the field \"z\", which it does not have" },
     { OBJECT ("\"layout\":{\"sections\":[{\"fields\":[\"z\"]}]}"),
       "object \"x\": \"layout\" names the field \"z\", which it does not have" },
-    { OBJECT ("\"related\":[{\"object\":\"z\",\"field\":\"n\"}]"), "object \"x\": \"related\" names the unknown object \"z\"" },
+    { OBJECT ("\"related\":[{\"object\":\"z\",\"field\":\"n\"}]"),
+      "object \"x\": \"related\" names the unknown object \"z\"" },
     { OBJECT ("\"related\":[{\"object\":\"x\",\"field\":\"n\"}]"),
       "object \"x\": \"related\" goes through x.n, which does not point here" },
-    { OBJECT ("\"aliases\":{\"z\":[\"zed\"]}"), "object \"x\": \"aliases\" names the field \"z\", which it does not have" },
-    { OBJECT ("\"aliases\":{\"n.city\":[\"town\"]}"), "object \"x\": \"aliases\" names \"n.city\", which is no part of an address" },
-    { OBJECT ("\"translations\":\"n\""), "object \"x\": \"translations\" must name a field of the type json" },
+    { OBJECT ("\"aliases\":{\"z\":[\"zed\"]}"),
+      "object \"x\": \"aliases\" names the field \"z\", which it does not have" },
+    { OBJECT ("\"aliases\":{\"n.city\":[\"town\"]}"),
+      "object \"x\": \"aliases\" names \"n.city\", which is no part of an address" },
+    { OBJECT ("\"translations\":\"n\""),
+      "object \"x\": \"translations\" must name a field of the type json" },
     { "{\"object\":\"X\"}", "schema: the object at place 1 has no proper name in \"object\"" },
     { "5", "schema: the object at place 1 has no proper name in \"object\"" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *text = g_strdup_printf ("{\"name\":\"s\",\"version\":1,\"system\":{\"fields\":["
-                                               "{\"name\":\"deleted_at\",\"type\":\"date_time\"}]},\"objects\":[%s]}",
-                                               cases[i].object);
+      g_autofree char *text =
+        g_strdup_printf ("{\"name\":\"s\",\"version\":1,\"system\":{\"fields\":["
+                         "{\"name\":\"deleted_at\",\"type\":\"date_time\"}]},\"objects\":[%s]}",
+                         cases[i].object);
       g_autoptr (GError) error = NULL;
 
       g_assert_null (kt_schema_from_json (text, -1, &error));
@@ -213,7 +235,8 @@ test_faults_are_named (void)
     g_assert_error (error, KT_ERROR, KT_ERROR_SCHEMA);
     g_assert_cmpstr (error->message, ==, "schema: line 2, column 8: a colon was expected");
     g_clear_error (&error);
-    g_assert_null (kt_schema_from_json ("{\"name\":\"s\",\"version\":0,\"objects\":[]}", -1, &error));
+    g_assert_null (
+      kt_schema_from_json ("{\"name\":\"s\",\"version\":0,\"objects\":[]}", -1, &error));
     g_assert_error (error, KT_ERROR, KT_ERROR_SCHEMA);
     g_clear_error (&error);
     g_assert_null (kt_schema_from_json ("[]", -1, &error));
@@ -225,9 +248,9 @@ test_faults_are_named (void)
 static void
 test_unknown_members_of_newer_servers_pass (void)
 {
-  static const char text[]
-      = "{\"name\":\"s\",\"version\":1,\"mood\":1,\"objects\":[{\"object\":\"x\",\"title\":\"n\",\"glow\":true,"
-        "\"fields\":[{\"name\":\"n\",\"type\":\"text\",\"shine\":5}]}]}";
+  static const char text[] =
+    "{\"name\":\"s\",\"version\":1,\"mood\":1,\"objects\":[{\"object\":\"x\",\"title\":\"n\",\"glow\":true,"
+    "\"fields\":[{\"name\":\"n\",\"type\":\"text\",\"shine\":5}]}]}";
   g_autoptr (GError) error = NULL;
   g_autoptr (KtSchema) schema = kt_schema_from_json (text, -1, &error);
 
@@ -253,17 +276,17 @@ test_limits (void)
 static void
 test_diff (void)
 {
-  static const char from_text[]
-      = "{\"name\":\"s\",\"version\":1,\"objects\":["
-        "{\"object\":\"a\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"},{\"name\":\"old\",\"type\":\"text\"},"
-        "{\"name\":\"t\",\"type\":\"text\"},{\"name\":\"d\",\"type\":\"decimal\"}]},"
-        "{\"object\":\"b\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
-  static const char to_text[]
-      = "{\"name\":\"s\",\"version\":2,\"objects\":["
-        "{\"object\":\"a\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\",\"indexed\":true},"
-        "{\"name\":\"fresh\",\"type\":\"date\"},{\"name\":\"t\",\"type\":\"integer\"},"
-        "{\"name\":\"d\",\"type\":\"decimal\",\"scale\":2}]},"
-        "{\"object\":\"c\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
+  static const char from_text[] =
+    "{\"name\":\"s\",\"version\":1,\"objects\":["
+    "{\"object\":\"a\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"},{\"name\":\"old\",\"type\":\"text\"},"
+    "{\"name\":\"t\",\"type\":\"text\"},{\"name\":\"d\",\"type\":\"decimal\"}]},"
+    "{\"object\":\"b\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
+  static const char to_text[] =
+    "{\"name\":\"s\",\"version\":2,\"objects\":["
+    "{\"object\":\"a\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\",\"indexed\":true},"
+    "{\"name\":\"fresh\",\"type\":\"date\"},{\"name\":\"t\",\"type\":\"integer\"},"
+    "{\"name\":\"d\",\"type\":\"decimal\",\"scale\":2}]},"
+    "{\"object\":\"c\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}]}";
   g_autoptr (KtSchema) from = kt_schema_from_json (from_text, -1, NULL);
   g_autoptr (KtSchema) to = kt_schema_from_json (to_text, -1, NULL);
   g_autoptr (KtSchemaDiff) diff = kt_schema_diff (from, to);
@@ -282,23 +305,22 @@ test_diff (void)
   g_assert_cmpstr (NAME (retired_objects, KtObject, 0), ==, "b");
   g_assert_cmpuint (diff->retyped_fields->len, ==, 2);
 #undef NAME
-  g_assert_cmpuint (same->new_objects->len + same->new_fields->len + same->new_indices->len + same->retired_fields->len
-                        + same->retired_objects->len + same->retyped_fields->len,
-                    ==,
-                    0);
+  g_assert_cmpuint (same->new_objects->len + same->new_fields->len + same->new_indices->len
+                      + same->retired_fields->len + same->retired_objects->len
+                      + same->retyped_fields->len,
+                    ==, 0);
 }
 
 static void
 test_list_fields (void)
 {
   g_autoptr (KtSchema) schema = kt_schema_from_json (
-      "{\"name\":\"s\",\"version\":1,\"objects\":["
-      "{\"object\":\"a\",\"title\":\"n\",\"list\":{\"columns\":[\"t\",\"n\"]},\"fields\":["
-      "{\"name\":\"n\",\"type\":\"text\"},{\"name\":\"t\",\"type\":\"text\"}]},"
-      "{\"object\":\"b\",\"title\":\"n\",\"fields\":["
-      "{\"name\":\"u\",\"type\":\"text\",\"indexed\":true},{\"name\":\"n\",\"type\":\"text\"},{\"name\":\"t\",\"type\":\"text\"}]}]}",
-      -1,
-      NULL);
+    "{\"name\":\"s\",\"version\":1,\"objects\":["
+    "{\"object\":\"a\",\"title\":\"n\",\"list\":{\"columns\":[\"t\",\"n\"]},\"fields\":["
+    "{\"name\":\"n\",\"type\":\"text\"},{\"name\":\"t\",\"type\":\"text\"}]},"
+    "{\"object\":\"b\",\"title\":\"n\",\"fields\":["
+    "{\"name\":\"u\",\"type\":\"text\",\"indexed\":true},{\"name\":\"n\",\"type\":\"text\"},{\"name\":\"t\",\"type\":\"text\"}]}]}",
+    -1, NULL);
   guint n;
   g_autofree const KtField **a = kt_object_list_fields (kt_schema_object (schema, "a"), &n);
   g_autofree const KtField **b = NULL;
@@ -337,9 +359,7 @@ test_shipped_pack (void)
 }
 
 static void
-write_file (const char *dir,
-            const char *name,
-            const char *text)
+write_file (const char *dir, const char *name, const char *text)
 {
   g_autofree char *path = g_build_filename (dir, name, NULL);
 
@@ -347,9 +367,7 @@ write_file (const char *dir,
 }
 
 static void
-assert_dir_fails (const char *dir,
-                  int code,
-                  const char *message)
+assert_dir_fails (const char *dir, int code, const char *message)
 {
   g_autoptr (GError) error = NULL;
 
@@ -371,16 +389,21 @@ test_files_are_held_to_the_letter (void)
   assert_dir_fails (dir, KT_ERROR_NOT_FOUND, NULL);
   write_file (dir, "x.json", "{\n\"object\":\"y\"}");
   assert_dir_fails (dir, KT_ERROR_SCHEMA, "x.json: calls itself \"y\"");
-  write_file (dir, "x.json", "{\"object\":\"x\",\n\"title\":\"n\",\"fields\":[\n{\"name\":\"n\",\"type\":\"text\",\n\"requird\":true}]}");
-  assert_dir_fails (dir, KT_ERROR_SCHEMA, "x.json: field \"n\": unknown member \"requird\" (line 4)");
+  write_file (
+    dir, "x.json",
+    "{\"object\":\"x\",\n\"title\":\"n\",\"fields\":[\n{\"name\":\"n\",\"type\":\"text\",\n\"requird\":true}]}");
+  assert_dir_fails (dir, KT_ERROR_SCHEMA,
+                    "x.json: field \"n\": unknown member \"requird\" (line 4)");
   write_file (dir, "x.json", "{\"object\":\"x\",\n\"titel\":\"n\"}");
   assert_dir_fails (dir, KT_ERROR_SCHEMA, "x.json: unknown member \"titel\" (line 2)");
   write_file (dir, "x.json", "{\"object\":\"x\",\n,}");
   assert_dir_fails (dir, KT_ERROR_SCHEMA, "x.json: line 2, column 1: a key in quotes was expected");
-  write_file (dir, "x.json",
-              "\xef\xbb\xbf{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"},\n"
-              "{\"name\":\"s\",\"type\":\"ref\",\"to\":[\"stages\"]}]}");
-  assert_dir_fails (dir, KT_ERROR_SCHEMA, "x.json: field \"s\": refers to unknown object \"stages\"");
+  write_file (
+    dir, "x.json",
+    "\xef\xbb\xbf{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"},\n"
+    "{\"name\":\"s\",\"type\":\"ref\",\"to\":[\"stages\"]}]}");
+  assert_dir_fails (dir, KT_ERROR_SCHEMA,
+                    "x.json: field \"s\": refers to unknown object \"stages\"");
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -424,8 +447,7 @@ test_survives_damage (void)
 }
 
 int
-main (int argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/schema/sample-loads", test_sample_loads);
@@ -433,7 +455,8 @@ main (int argc,
   g_test_add_func ("/schema/text-form-is-stable", test_text_form_is_stable);
   g_test_add_func ("/schema/numbers-survive", test_numbers_survive);
   g_test_add_func ("/schema/faults-are-named", test_faults_are_named);
-  g_test_add_func ("/schema/unknown-members-of-newer-servers-pass", test_unknown_members_of_newer_servers_pass);
+  g_test_add_func ("/schema/unknown-members-of-newer-servers-pass",
+                   test_unknown_members_of_newer_servers_pass);
   g_test_add_func ("/schema/limits", test_limits);
   g_test_add_func ("/schema/diff", test_diff);
   g_test_add_func ("/schema/list-fields", test_list_fields);
