@@ -155,7 +155,8 @@ detect_utf16 (const guint8 *bytes, gsize len)
 
 /* Chinese comes in runs of double bytes, mostly from the rows of the common
  * characters; Western accents stand alone between ASCII letters, where they look
- * like a rare character whose second byte is a letter. */
+ * like a rare character whose second byte is a letter. Western letters that are
+ * written in GB18030 (row A8, or four bytes) look like nothing else. */
 static gboolean
 looks_like_gb18030 (const guint8 *p, gsize len)
 {
@@ -163,7 +164,7 @@ looks_like_gb18030 (const guint8 *p, gsize len)
 
   for (gsize i = 0; i < len;)
     {
-      gsize start = i, pairs = 0, common = 0;
+      gsize start = i, pairs = 0, common = 0, letters = 0;
 
       if (p[i] < 0x80)
         {
@@ -192,10 +193,12 @@ looks_like_gb18030 (const guint8 *p, gsize len)
                 }
               if (p[i + 2] < 0x81 || p[i + 2] == 0xff || p[i + 3] < 0x30 || p[i + 3] > 0x39)
                 return FALSE;
+              letters++;
               i += 4;
             }
           else if ((p[i + 1] >= 0x40 && p[i + 1] <= 0x7e) || (p[i + 1] >= 0x80 && p[i + 1] <= 0xfe))
             {
+              letters += p[i] == 0xa8 && p[i + 1] >= 0xa1 && p[i + 1] <= 0xc0;
               common += p[i + 1] >= 0xa1 && ((p[i] >= 0xb0 && p[i] <= 0xd7) || (p[i] >= 0xa1 && p[i] <= 0xa3));
               i += 2;
             }
@@ -203,7 +206,7 @@ looks_like_gb18030 (const guint8 *p, gsize len)
             return FALSE;
           pairs++;
         }
-      if (pairs >= 2 && common * 2 >= pairs)
+      if ((pairs >= 2 && common * 2 >= pairs) || (letters > 0 && letters == pairs))
         strong += pairs;
       else if (pairs == 1
                && ((start > 0 && g_ascii_isalpha (p[start - 1])) || (i < len && g_ascii_isalpha (p[i])) || common == 0))

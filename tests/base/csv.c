@@ -150,6 +150,7 @@ test_encodings (void)
     { "\357\273\277客户\t😀\n张三\t北京\n", "UTF-16BE", "UTF-16BE" },
     { "\357\273\277客户\t😀\n张三\t北京\n", "UTF-32LE", "UTF-32LE" },
     { "𠮷野家,x\n张三,y\n", "GB18030", "GB18030" },
+    { "name,city\nMéxico,Köln\n", "GB18030", "GB18030" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
