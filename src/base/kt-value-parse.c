@@ -95,6 +95,27 @@ parse_json (const KtField *field, const char *text, KtValue *out, GError **error
   return kt_value_from_json (field, json, out, error);
 }
 
+/* ¥ and $ are read as the yuan and the US dollar, unless the currency that goes
+ * with this field or the locale is another that is written with the same sign. */
+static void
+settle_sign (const char *text, const char *locale, const char *currency, char found[4])
+{
+  static const char *const dollars[] = { "AUD", "CAD", "HKD", "MXN", "NZD",
+                                         "SGD", "TWD", "ARS", "CLP", "COP" };
+
+  if (strcmp (found, "CNY") == 0 && (strstr (text, "¥") != NULL || strstr (text, "￥") != NULL)
+      && strstr (text, "CN") == NULL
+      && (g_strcmp0 (currency, "JPY") == 0
+          || (currency == NULL && locale != NULL && g_str_has_prefix (locale, "ja"))))
+    memcpy (found, "JPY", 4);
+
+  if (strcmp (found, "USD") == 0 && currency != NULL && strchr (text, '$') != NULL
+      && strstr (text, "US") == NULL)
+    for (guint i = 0; i < G_N_ELEMENTS (dollars); i++)
+      if (strcmp (currency, dollars[i]) == 0)
+        memcpy (found, dollars[i], 4);
+}
+
 static gboolean
 parse_money (const KtField *field,
              const char *text,
@@ -108,6 +129,7 @@ parse_money (const KtField *field,
 
   if (!parse_number (field, text, locale, KT_MONEY_SCALE, &mantissa, found, error))
     return FALSE;
+  settle_sign (text, locale, currency, found);
   if (found[0] == '\0' && currency != NULL && strlen (currency) == 3
       && g_ascii_isalpha (currency[0]) && g_ascii_isalpha (currency[1])
       && g_ascii_isalpha (currency[2]))

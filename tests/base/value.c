@@ -487,6 +487,16 @@ test_money_takes_the_given_currency (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (value.currency, ==, "CNY");
   g_assert_true (kt_value_parse (field, "12.5 USD", "en", "CNY", &value, NULL));
   g_assert_cmpstr (value.currency, ==, "USD");
+  g_assert_true (kt_value_parse (field, "$12.5", "en", "CAD", &value, NULL));
+  g_assert_cmpstr (value.currency, ==, "CAD");
+  g_assert_true (kt_value_parse (field, "US$12.5", "en", "CAD", &value, NULL));
+  g_assert_cmpstr (value.currency, ==, "USD");
+  g_assert_true (kt_value_parse (field, "¥1000", "en", "JPY", &value, NULL));
+  g_assert_cmpstr (value.currency, ==, "JPY");
+  g_assert_true (kt_value_parse (field, "￥1000", "ja", NULL, &value, NULL));
+  g_assert_cmpstr (value.currency, ==, "JPY");
+  g_assert_true (kt_value_parse (field, "￥1000", "zh_CN", "EUR", &value, NULL));
+  g_assert_cmpstr (value.currency, ==, "CNY");
 }
 
 static void
