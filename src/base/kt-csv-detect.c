@@ -32,7 +32,7 @@ _kt_csv_check_text (const guint8 *sample, gsize len, GError **error)
   static const struct
   {
     const char *magic;
-    guint       n;
+    guint n;
     const char *what;
   } known[] = {
     { "\211PNG\r\n\032\n", 8, "a PNG image" },
@@ -50,7 +50,8 @@ _kt_csv_check_text (const guint8 *sample, gsize len, GError **error)
     { "SQLite format 3", 16, "an SQLite database" },
     { "{\\rtf", 5, "an RTF document" },
   };
-  static const char remedy[] = "open the table in a spreadsheet program, save it as “CSV UTF-8” and import that";
+  static const char remedy[] =
+    "open the table in a spreadsheet program, save it as “CSV UTF-8” and import that";
   const char *what = NULL;
   const char *advice = remedy;
   g_autofree char *head = NULL;
@@ -67,7 +68,8 @@ _kt_csv_check_text (const guint8 *sample, gsize len, GError **error)
     {
       what = "an Excel workbook of the old kind (.xls)";
     }
-  if (what == NULL && (starts_with (sample, len, "PK\003\004", 4) || starts_with (sample, len, "PK\005\006", 4)))
+  if (what == NULL
+      && (starts_with (sample, len, "PK\003\004", 4) || starts_with (sample, len, "PK\005\006", 4)))
     {
       if (holds (sample, len, "xl/") || holds (sample, len, "[Content_Types].xml"))
         what = "an Excel workbook (.xlsx)";
@@ -79,7 +81,8 @@ _kt_csv_check_text (const guint8 *sample, gsize len, GError **error)
           advice = "unpack it and import the CSV file inside";
         }
     }
-  if (what == NULL && starts_with (sample, len, "RIFF", 4) && len >= 12 && memcmp (sample + 8, "WEBP", 4) == 0)
+  if (what == NULL && starts_with (sample, len, "RIFF", 4) && len >= 12
+      && memcmp (sample + 8, "WEBP", 4) == 0)
     {
       what = "a WebP image";
       advice = "choose the CSV file instead";
@@ -143,7 +146,8 @@ detect_utf16 (const guint8 *bytes, gsize len)
           if (low == 0)
             return NULL;
           zeros[side]++;
-          breaks[side] += low == '\n' || low == '\r' || low == ',' || low == ';' || low == '\t' || low == ' ';
+          breaks[side] +=
+            low == '\n' || low == '\r' || low == ',' || low == ';' || low == '\t' || low == ' ';
         }
     }
   if (zeros[1] > 0 && zeros[0] * 16 <= zeros[1] && (breaks[1] > 0 || zeros[1] * 2 >= len / 2))
@@ -199,7 +203,8 @@ looks_like_gb18030 (const guint8 *p, gsize len)
           else if ((p[i + 1] >= 0x40 && p[i + 1] <= 0x7e) || (p[i + 1] >= 0x80 && p[i + 1] <= 0xfe))
             {
               letters += p[i] == 0xa8 && p[i + 1] >= 0xa1 && p[i + 1] <= 0xc0;
-              common += p[i + 1] >= 0xa1 && ((p[i] >= 0xb0 && p[i] <= 0xd7) || (p[i] >= 0xa1 && p[i] <= 0xa3));
+              common += p[i + 1] >= 0xa1
+                        && ((p[i] >= 0xb0 && p[i] <= 0xd7) || (p[i] >= 0xa1 && p[i] <= 0xa3));
               i += 2;
             }
           else
@@ -209,7 +214,8 @@ looks_like_gb18030 (const guint8 *p, gsize len)
       if ((pairs >= 2 && common * 2 >= pairs) || (letters > 0 && letters == pairs))
         strong += pairs;
       else if (pairs == 1
-               && ((start > 0 && g_ascii_isalpha (p[start - 1])) || (i < len && g_ascii_isalpha (p[i])) || common == 0))
+               && ((start > 0 && g_ascii_isalpha (p[start - 1]))
+                   || (i < len && g_ascii_isalpha (p[i])) || common == 0))
         against++;
       else if (common > 0)
         weak++;
@@ -260,7 +266,12 @@ _kt_csv_detect_encoding (const guint8 *sample, gsize len)
 /* Counts the cells of the first rows as @separator would cut them, and the
  * quotes that would stand inside a cell: there are few behind the right one. */
 static guint
-probe (const char *text, gsize len, char separator, gboolean whole, guint counts[MAX_PROBE_ROWS], guint *n_stray)
+probe (const char *text,
+       gsize len,
+       char separator,
+       gboolean whole,
+       guint counts[MAX_PROBE_ROWS],
+       guint *n_stray)
 {
   guint n_rows = 0, cells = 1;
   gboolean quoted = FALSE, start = TRUE, blank = TRUE;
@@ -273,7 +284,7 @@ probe (const char *text, gsize len, char separator, gboolean whole, guint counts
       if (quoted)
         {
           if (c == '"')
-            quoted = FALSE;      /* a doubled one opens again at once */
+            quoted = FALSE; /* a doubled one opens again at once */
           if (c == '"' && i + 1 < len && text[i + 1] == '"')
             {
               quoted = TRUE;
@@ -321,8 +332,9 @@ _kt_csv_detect_separator (const char *text, gsize len, gboolean whole)
       text += 3;
       len -= 3;
     }
-  if (len >= 5 && g_ascii_strncasecmp (text, "sep=", 4) == 0 && (guchar) text[4] < 0x80 && text[4] != '"'
-      && text[4] != '\r' && text[4] != '\n' && (len == 5 || text[5] == '\r' || text[5] == '\n'))
+  if (len >= 5 && g_ascii_strncasecmp (text, "sep=", 4) == 0 && (guchar) text[4] < 0x80
+      && text[4] != '"' && text[4] != '\r' && text[4] != '\n'
+      && (len == 5 || text[5] == '\r' || text[5] == '\n'))
     return text[4];
 
   for (guint i = 0; i < G_N_ELEMENTS (candidates); i++)
@@ -348,8 +360,8 @@ _kt_csv_detect_separator (const char *text, gsize len, gboolean whole)
       if (mode < 2)
         continue;
       /* How many rows agree, first of all the header; then the number of columns. */
-      score = (double) n_mode / n * 2 + (counts[0] == mode ? 1 : 0) + (mode < 50 ? mode / 100.0 : 0.5)
-              - MIN (1.0, (double) n_stray / n);
+      score = (double) n_mode / n * 2 + (counts[0] == mode ? 1 : 0)
+              + (mode < 50 ? mode / 100.0 : 0.5) - MIN (1.0, (double) n_stray / n);
       if (score > best_score)
         {
           best_score = score;

@@ -21,8 +21,8 @@
  * The state machine never looks back: a cell's text is copied in runs into `row`,
  * so a row that arrives byte by byte costs no more than one that arrives at once. */
 
-#define MAX_ROW     (16 * 1024 * 1024)
-#define MAX_CELL    (4 * 1024 * 1024)
+#define MAX_ROW (16 * 1024 * 1024)
+#define MAX_CELL (4 * 1024 * 1024)
 #define MAX_COLUMNS 2000
 
 typedef enum
@@ -31,42 +31,42 @@ typedef enum
   CELL_START,
   UNQUOTED,
   QUOTED,
-  QUOTE_SEEN,    /* a quote inside quotes: the end, or the first of two */
+  QUOTE_SEEN, /* a quote inside quotes: the end, or the first of two */
 } State;
 
 typedef struct
 {
-  gsize    start;
+  gsize start;
   gboolean quoted;
 } Cell;
 
 struct _KtCsv
 {
   /* owned */
-  char       *encoding;
-  UConverter *from;          /* NULL: the bytes are UTF-8 */
+  char *encoding;
+  UConverter *from; /* NULL: the bytes are UTF-8 */
   UConverter *to;
-  GByteArray *in;            /* decoded, not yet cut up */
-  GByteArray *row;           /* text of the row being read */
-  GArray     *cells;         /* Cell of that row */
-  GArray     *out;           /* KtCsvCell handed out */
-  char       *bad;           /* why decoding stopped */
+  GByteArray *in;  /* decoded, not yet cut up */
+  GByteArray *row; /* text of the row being read */
+  GArray *cells;   /* Cell of that row */
+  GArray *out;     /* KtCsvCell handed out */
+  char *bad;       /* why decoding stopped */
 
   /* state */
-  gsize       at;            /* in `in` */
-  guint8      tail[4];       /* an unfinished UTF-8 sequence */
-  guint       n_tail;
-  State       state;
-  guint64     line;          /* of the next byte */
-  guint64     row_line;
-  guint64     quote_line;
-  guint64     offset;        /* bytes fed */
-  char        separator;
-  guint       skip_lf : 1;   /* CR seen: an LF belongs to it */
-  guint       first : 1;     /* nothing read: "sep=;" may come */
-  guint       end : 1;
-  guint       failed : 1;
-  guint8      plain_stop[256];  /* ends a run outside quotes */
+  gsize at;       /* in `in` */
+  guint8 tail[4]; /* an unfinished UTF-8 sequence */
+  guint n_tail;
+  State state;
+  guint64 line; /* of the next byte */
+  guint64 row_line;
+  guint64 quote_line;
+  guint64 offset; /* bytes fed */
+  char separator;
+  guint skip_lf : 1; /* CR seen: an LF belongs to it */
+  guint first : 1;   /* nothing read: "sep=;" may come */
+  guint end : 1;
+  guint failed : 1;
+  guint8 plain_stop[256]; /* ends a run outside quotes */
 };
 
 /* ---- decoding -------------------------------------------------------- */
@@ -113,9 +113,8 @@ append_checked (KtCsv *csv, const guint8 *bytes, gsize len)
   if (*valid_end == '\0')
     set_bad (csv, g_strdup ("there is a NUL byte, so this is not text"));
   else
-    set_bad (csv,
-             g_strdup_printf ("byte 0x%02X is not valid UTF-8; choose the file's encoding",
-                              (guint) (guint8) *valid_end));
+    set_bad (csv, g_strdup_printf ("byte 0x%02X is not valid UTF-8; choose the file's encoding",
+                                   (guint) (guint8) *valid_end));
 }
 
 static void
@@ -128,7 +127,7 @@ decode_utf8 (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end)
     {
       if ((*bytes & 0xc0) != 0x80)
         {
-          append_checked (csv, csv->tail, csv->n_tail);   /* which reports it */
+          append_checked (csv, csv->tail, csv->n_tail); /* which reports it */
           csv->n_tail = 0;
           break;
         }
@@ -179,7 +178,8 @@ decode_converted (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end)
       UChar *target = buffer;
 
       status = U_ZERO_ERROR;
-      ucnv_toUnicode (csv->from, &target, buffer + G_N_ELEMENTS (buffer), &source, source_end, NULL, end, &status);
+      ucnv_toUnicode (csv->from, &target, buffer + G_N_ELEMENTS (buffer), &source, source_end, NULL,
+                      end, &status);
       for (const UChar *p = buffer; p < target; p++)
         if (*p == 0)
           {
@@ -199,9 +199,10 @@ decode_converted (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end)
       UErrorCode ignored = U_ZERO_ERROR;
 
       ucnv_getInvalidChars (csv->from, wrong, &n_wrong, &ignored);
-      set_bad (csv, g_strdup_printf ("byte 0x%02X is not valid %s; choose the file's encoding",
-                                     U_SUCCESS (ignored) && n_wrong > 0 ? (guint) (guint8) wrong[0] : 0,
-                                     csv->encoding));
+      set_bad (csv,
+               g_strdup_printf ("byte 0x%02X is not valid %s; choose the file's encoding",
+                                U_SUCCESS (ignored) && n_wrong > 0 ? (guint) (guint8) wrong[0] : 0,
+                                csv->encoding));
     }
 }
 
@@ -214,16 +215,18 @@ open_converters (KtCsv *csv, GError **error)
   if (U_FAILURE (status))
     {
       csv->from = NULL;
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                   "There is no encoding “%s”; known are UTF-8, UTF-16LE, GB18030, WINDOWS-1252 and others",
-                   csv->encoding);
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_INVALID,
+        "There is no encoding “%s”; known are UTF-8, UTF-16LE, GB18030, WINDOWS-1252 and others",
+        csv->encoding);
       return FALSE;
     }
   csv->to = ucnv_open ("UTF-8", &status);
   ucnv_setToUCallBack (csv->from, UCNV_TO_U_CALLBACK_STOP, NULL, NULL, NULL, &status);
   if (U_FAILURE (status))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INTERNAL, "ICU cannot convert to UTF-8: %s", u_errorName (status));
+      g_set_error (error, KT_ERROR, KT_ERROR_INTERNAL, "ICU cannot convert to UTF-8: %s",
+                   u_errorName (status));
       return FALSE;
     }
   return TRUE;
@@ -243,11 +246,13 @@ kt_csv_new (const guint8 *sample, gsize len, const char *encoding, char separato
 
   if (!_kt_csv_check_text (sample, len, error))
     return NULL;
-  detected = encoding != NULL && *encoding != '\0' ? encoding : _kt_csv_detect_encoding (sample, len);
+  detected =
+    encoding != NULL && *encoding != '\0' ? encoding : _kt_csv_detect_encoding (sample, len);
   if (detected == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                   "This is binary data, not a CSV file; export the table as “CSV UTF-8” and import that");
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_INVALID,
+        "This is binary data, not a CSV file; export the table as “CSV UTF-8” and import that");
       return NULL;
     }
 
@@ -275,7 +280,8 @@ kt_csv_new (const guint8 *sample, gsize len, const char *encoding, char separato
         }
       else
         decode_utf8 (csv, sample, len, FALSE);
-      csv->separator = _kt_csv_detect_separator ((const char *) csv->in->data, csv->in->len, len < CSV_SAMPLE);
+      csv->separator =
+        _kt_csv_detect_separator ((const char *) csv->in->data, csv->in->len, len < CSV_SAMPLE);
       g_byte_array_set_size (csv->in, 0);
       csv->n_tail = 0;
       g_clear_pointer (&csv->bad, g_free);
@@ -331,7 +337,8 @@ kt_csv_feed (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end, GError **
     }
   if (len > CSV_MAX_FEED || csv->in->len > CSV_MAX_FEED)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "Too much was read at once; read the rows between two feeds");
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT,
+                   "Too much was read at once; read the rows between two feeds");
       return FALSE;
     }
   csv->offset += len;
@@ -348,8 +355,8 @@ kt_csv_feed (KtCsv *csv, const guint8 *bytes, gsize len, gboolean end, GError **
 
 /* ---- rows ------------------------------------------------------------ */
 
-static const KtCsvCell *
-fail (KtCsv *csv, GError **error, KtError code, const char *format, ...) G_GNUC_PRINTF (4, 5);
+static const KtCsvCell *fail (KtCsv *csv, GError **error, KtError code, const char *format, ...)
+  G_GNUC_PRINTF (4, 5);
 
 static const KtCsvCell *
 fail (KtCsv *csv, GError **error, KtError code, const char *format, ...)
@@ -391,7 +398,9 @@ end_cell (KtCsv *csv)
 static inline gsize
 cell_length (const KtCsv *csv)
 {
-  return csv->cells->len == 0 ? 0 : csv->row->len - g_array_index (csv->cells, Cell, csv->cells->len - 1).start;
+  return csv->cells->len == 0
+           ? 0
+           : csv->row->len - g_array_index (csv->cells, Cell, csv->cells->len - 1).start;
 }
 
 static void
@@ -433,13 +442,13 @@ finish_row (KtCsv *csv, guint *n_cells, guint64 *row)
     {
       const Cell *cell = &g_array_index (csv->cells, Cell, i);
 
-      g_array_index (csv->out, KtCsvCell, i)
-        = (KtCsvCell) { (const char *) csv->row->data + cell->start, cell->quoted };
+      g_array_index (csv->out, KtCsvCell, i) =
+        (KtCsvCell){ (const char *) csv->row->data + cell->start, cell->quoted };
     }
   *n_cells = csv->cells->len;
   if (row != NULL)
     *row = csv->row_line;
-  g_array_set_size (csv->cells, 0);   /* the text stays until the next call */
+  g_array_set_size (csv->cells, 0); /* the text stays until the next call */
   return (const KtCsvCell *) csv->out->data;
 }
 
@@ -490,7 +499,7 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
             }
           if (end - p >= 3 && memcmp (p, "\357\273\277", 3) == 0)
             {
-              p += 3;   /* of the file, or of files that were put together */
+              p += 3; /* of the file, or of files that were put together */
               continue;
             }
           csv->row_line = csv->line;
@@ -500,7 +509,8 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
         case CELL_START:
           if (csv->cells->len == MAX_COLUMNS)
             return fail (csv, error, KT_ERROR_LIMIT,
-                         "Line %" G_GUINT64_FORMAT ": more than %d columns; is “%c” the right separator?",
+                         "Line %" G_GUINT64_FORMAT
+                         ": more than %d columns; is “%c” the right separator?",
                          csv->row_line, MAX_COLUMNS, csv->separator);
           if (*p == '"')
             {
@@ -560,7 +570,7 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
               csv->state = QUOTED;
             }
           else
-            csv->state = UNQUOTED;   /* the end, or "abc"def: taken literally */
+            csv->state = UNQUOTED; /* the end, or "abc"def: taken literally */
           break;
 
         default:
@@ -571,14 +581,17 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
         {
           if (csv->state == QUOTED)
             return fail (csv, error, KT_ERROR_INVALID,
-                         "Line %" G_GUINT64_FORMAT ", column %u: the quote opened there is not closed within %d MiB",
+                         "Line %" G_GUINT64_FORMAT
+                         ", column %u: the quote opened there is not closed within %d MiB",
                          csv->quote_line, csv->cells->len, MAX_CELL >> 20);
-          return fail (csv, error, KT_ERROR_LIMIT, "Line %" G_GUINT64_FORMAT ", column %u: a cell larger than %d MiB",
+          return fail (csv, error, KT_ERROR_LIMIT,
+                       "Line %" G_GUINT64_FORMAT ", column %u: a cell larger than %d MiB",
                        csv->row_line, csv->cells->len, MAX_CELL >> 20);
         }
       if (csv->row->len > MAX_ROW)
-        return fail (csv, error, KT_ERROR_LIMIT, "Line %" G_GUINT64_FORMAT ": a row larger than %d MiB",
-                     csv->row_line, MAX_ROW >> 20);
+        return fail (csv, error, KT_ERROR_LIMIT,
+                     "Line %" G_GUINT64_FORMAT ": a row larger than %d MiB", csv->row_line,
+                     MAX_ROW >> 20);
 
       if (row_ends)
         {
@@ -603,7 +616,8 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
   csv->at = csv->in->len;
 
   if (csv->bad != NULL)
-    return fail (csv, error, KT_ERROR_INVALID, "Line %" G_GUINT64_FORMAT ", column %u: %s", csv->line,
+    return fail (csv, error, KT_ERROR_INVALID, "Line %" G_GUINT64_FORMAT ", column %u: %s",
+                 csv->line,
                  csv->state == ROW_START    ? 1
                  : csv->state == CELL_START ? csv->cells->len + 1
                                             : csv->cells->len,
@@ -618,8 +632,8 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
       return NULL;
     case QUOTED:
       return fail (csv, error, KT_ERROR_INVALID,
-                   "Line %" G_GUINT64_FORMAT ", column %u: the quote opened there is never closed", csv->quote_line,
-                   csv->cells->len);
+                   "Line %" G_GUINT64_FORMAT ", column %u: the quote opened there is never closed",
+                   csv->quote_line, csv->cells->len);
     case CELL_START:
       begin_cell (csv, FALSE);
       end_cell (csv);
@@ -645,7 +659,8 @@ gboolean
 kt_csv_finished (const KtCsv *csv)
 {
   g_return_val_if_fail (csv != NULL, TRUE);
-  return csv->failed || (csv->end && csv->at == csv->in->len && csv->state == ROW_START && csv->bad == NULL);
+  return csv->failed
+         || (csv->end && csv->at == csv->in->len && csv->state == ROW_START && csv->bad == NULL);
 }
 
 /* ---- writing --------------------------------------------------------- */
@@ -681,14 +696,17 @@ kt_csv_write_row (GString *out, const char *const *cells, guint n, gboolean guar
   for (guint i = 0; i < n; i++)
     {
       const char *text = cells[i] != NULL ? cells[i] : "";
-      gboolean danger = guard && *text != '\0' && strchr ("=+-@\t\r", *text) != NULL && !is_plain_number (text);
+      gboolean danger =
+        guard && *text != '\0' && strchr ("=+-@\t\r", *text) != NULL && !is_plain_number (text);
       gboolean quote;
 
       if (i > 0)
         g_string_append_c (out, ',');
       /* Also quoted: what the reader would take for a blank line, a BOM or a message to spreadsheets. */
       quote = strpbrk (text, "\",\r\n") != NULL || (n == 1 && *text == '\0')
-              || (i == 0 && (g_str_has_prefix (text, "\357\273\277") || g_ascii_strncasecmp (text, "sep=", 4) == 0));
+              || (i == 0
+                  && (g_str_has_prefix (text, "\357\273\277")
+                      || g_ascii_strncasecmp (text, "sep=", 4) == 0));
       if (!quote)
         {
           if (danger)

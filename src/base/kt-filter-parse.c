@@ -24,8 +24,8 @@
  * tokenizer knows only words, strings and signs. */
 
 #define MAX_RECURSION 64
-#define MAX_OPERANDS  500
-#define MAX_OFFSET    1000000
+#define MAX_OPERANDS 500
+#define MAX_OFFSET 1000000
 
 typedef enum
 {
@@ -33,7 +33,7 @@ typedef enum
   TOKEN_OPEN,
   TOKEN_CLOSE,
   TOKEN_COMMA,
-  TOKEN_SIGN,      /* = != < … */
+  TOKEN_SIGN, /* = != < … */
   TOKEN_STRING,
   TOKEN_WORD,
   TOKEN_BAD,
@@ -42,13 +42,13 @@ typedef enum
 typedef struct
 {
   const KtObject *object;
-  const char     *at;        /* behind the token */
-  const char     *start;     /* of the token */
-  TokenType       type;
-  KtCompare       sign;
-  GString        *text;      /* of STRING and WORD */
-  guint           recursion;
-  guint           n_nodes;
+  const char *at;    /* behind the token */
+  const char *start; /* of the token */
+  TokenType type;
+  KtCompare sign;
+  GString *text; /* of STRING and WORD */
+  guint recursion;
+  guint n_nodes;
 } Parser;
 
 static KtFilter *parse_or (Parser *p, GError **error);
@@ -61,10 +61,18 @@ next_token (Parser *p)
   static const struct
   {
     const char *text;
-    KtCompare   op;
+    KtCompare op;
   } signs[] = {
-    { "==", KT_OP_EQ }, { "!=", KT_OP_NE }, { "<>", KT_OP_NE }, { "<=", KT_OP_LE },          { ">=", KT_OP_GE },
-    { "=", KT_OP_EQ },  { "<", KT_OP_LT },  { ">", KT_OP_GT },  { "\342\211\240", KT_OP_NE }, { "\342\211\244", KT_OP_LE },
+    { "==", KT_OP_EQ },
+    { "!=", KT_OP_NE },
+    { "<>", KT_OP_NE },
+    { "<=", KT_OP_LE },
+    { ">=", KT_OP_GE },
+    { "=", KT_OP_EQ },
+    { "<", KT_OP_LT },
+    { ">", KT_OP_GT },
+    { "\342\211\240", KT_OP_NE },
+    { "\342\211\244", KT_OP_LE },
     { "\342\211\245", KT_OP_GE },
   };
 
@@ -145,8 +153,8 @@ fail_at (const char *start, GError **error, KtError code, const char *message)
   return FALSE;
 }
 
-static gboolean
-fail (const Parser *p, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
+static gboolean fail (const Parser *p, GError **error, const char *format, ...)
+  G_GNUC_PRINTF (3, 4);
 
 static gboolean
 fail (const Parser *p, GError **error, const char *format, ...)
@@ -175,7 +183,8 @@ fits_user (const KtField *field, const KtFilter *filter, const KtObject *object)
   if (filter->term == KT_TERM_ID)
     return strcmp (object->name, "user") == 0;
   return field != NULL
-         && (field->type == KT_FIELD_REF || field->type == KT_FIELD_REF_ANY || field->type == KT_FIELD_MANY)
+         && (field->type == KT_FIELD_REF || field->type == KT_FIELD_REF_ANY
+             || field->type == KT_FIELD_MANY)
          && kt_field_accepts (field, "user");
 }
 
@@ -198,7 +207,8 @@ parse_offset (Parser *p, const char *text, KtOperand *out, GError **error)
   else if (end[1] == '\0' && strchr ("hdwmy", g_ascii_tolower (*end)) != NULL)
     out->unit = g_ascii_tolower (*end);
   else
-    return fail (p, error, "“%s” is no unit; use h, d, w, m or y (hours, days, weeks, months, years)", end);
+    return fail (p, error,
+                 "“%s” is no unit; use h, d, w, m or y (hours, days, weeks, months, years)", end);
   out->offset = (int) n;
   if (n == 0)
     out->unit = 0;
@@ -278,7 +288,8 @@ set_option (const Parser *p, const KtField *field, const char *text, KtValue *va
   guint best_distance = 4;
 
   for (guint i = 0; option == NULL && i < field->n_options; i++)
-    if (_kt_label_is (field->options[i].label, text) || g_ascii_strcasecmp (field->options[i].value, text) == 0)
+    if (_kt_label_is (field->options[i].label, text)
+        || g_ascii_strcasecmp (field->options[i].value, text) == 0)
       option = &field->options[i];
   if (option != NULL)
     {
@@ -342,7 +353,11 @@ set_money (const Parser *p, const char *text, KtValue *value, GError **error)
 }
 
 static gboolean
-set_reference (const Parser *p, const KtField *field, const char *text, KtOperand *out, GError **error)
+set_reference (const Parser *p,
+               const KtField *field,
+               const char *text,
+               KtOperand *out,
+               GError **error)
 {
   KtId id;
   const char *colon = strchr (text, ':');
@@ -378,7 +393,12 @@ set_reference (const Parser *p, const KtField *field, const char *text, KtOperan
 
 /* @text compared with @field: its canonical value. */
 static gboolean
-set_operand (const Parser *p, const KtField *field, KtCompare op, const char *text, KtOperand *out, GError **error)
+set_operand (const Parser *p,
+             const KtField *field,
+             KtCompare op,
+             const char *text,
+             KtOperand *out,
+             GError **error)
 {
   gboolean partly = op == KT_OP_CONTAINS || op == KT_OP_STARTS;
   g_autoptr (GError) local = NULL;
@@ -408,7 +428,8 @@ set_operand (const Parser *p, const KtField *field, KtCompare op, const char *te
     case KT_FIELD_EMAIL:
     case KT_FIELD_PHONE:
       /* As it is stored; what is not a whole address compares as it stands. */
-      if (!partly && kt_value_parse (field, text, "en", NULL, &out->value, NULL) && !kt_value_is_null (&out->value))
+      if (!partly && kt_value_parse (field, text, "en", NULL, &out->value, NULL)
+          && !kt_value_is_null (&out->value))
         return TRUE;
       return set_text (p, &out->value, text, error);
     case KT_FIELD_MONEY:
@@ -434,7 +455,8 @@ set_operand (const Parser *p, const KtField *field, KtCompare op, const char *te
   if (!kt_value_parse (field, text, "en", NULL, &out->value, &local))
     return fail (p, error, "%s", local->message);
   if (kt_value_is_null (&out->value))
-    return fail (p, error, "%s is compared with nothing; write “%s is empty”", field->name, field->name);
+    return fail (p, error, "%s is compared with nothing; write “%s is empty”", field->name,
+                 field->name);
   return TRUE;
 }
 
@@ -483,19 +505,24 @@ parse_operand (Parser *p, KtFilter *filter, GError **error)
     return fail (p, error, "there is nothing to compare with; use “is empty”");
   if (filter->operands->len >= MAX_OPERANDS)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "More than %d values in one list", MAX_OPERANDS);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "More than %d values in one list",
+                   MAX_OPERANDS);
       return FALSE;
     }
 
   if (word && is_word (p, "me") && (field == NULL || field->type != KT_FIELD_CHOICE))
     {
       if (!fits_user (field, filter, p->object))
-        return fail (p, error, "only a reference to a user compares with “me”; put it in quotes if it is text");
+        return fail (
+          p, error,
+          "only a reference to a user compares with “me”; put it in quotes if it is text");
       operand.kind = KT_OPERAND_ME;
       next_token (p);
     }
-  else if (word && field != NULL && (field->type == KT_FIELD_DATE || field->type == KT_FIELD_DATE_TIME)
-           && (g_ascii_strncasecmp (p->text->str, "today", 5) == 0 || g_ascii_strncasecmp (p->text->str, "now", 3) == 0))
+  else if (word && field != NULL
+           && (field->type == KT_FIELD_DATE || field->type == KT_FIELD_DATE_TIME)
+           && (g_ascii_strncasecmp (p->text->str, "today", 5) == 0
+               || g_ascii_strncasecmp (p->text->str, "now", 3) == 0))
     {
       if (!parse_moment (p, field, &operand, error))
         return FALSE;
@@ -540,7 +567,8 @@ static gboolean
 parse_path (Parser *p, KtFilter *filter, GError **error)
 {
   const char *dot = strchr (p->text->str, '.');
-  g_autofree char *first = dot != NULL ? g_strndup (p->text->str, (gsize) (dot - p->text->str)) : g_strdup (p->text->str);
+  g_autofree char *first =
+    dot != NULL ? g_strndup (p->text->str, (gsize) (dot - p->text->str)) : g_strdup (p->text->str);
   const char *second = dot != NULL ? dot + 1 : NULL;
   g_autoptr (GError) local = NULL;
   const KtObject *target;
@@ -566,14 +594,16 @@ parse_path (Parser *p, KtFilter *filter, GError **error)
   if (filter->via == NULL)
     return fail (p, error, "%s", local->message);
   if (filter->via->type != KT_FIELD_REF)
-    return fail (p, error, "%s does not refer to one kind of record, so it has no “.%s”", first, second);
+    return fail (p, error, "%s does not refer to one kind of record, so it has no “.%s”", first,
+                 second);
   if (strchr (second, '.') != NULL)
     return fail (p, error, "only one step from record to record is possible");
   target = filter->via->to != NULL && filter->via->to[0] != NULL && filter->via->to[1] == NULL
              ? kt_schema_object (p->object->schema, filter->via->to[0])
              : NULL;
   if (target == NULL)
-    return fail (p, error, "%s may refer to several kinds of records, so it has no “.%s”", first, second);
+    return fail (p, error, "%s may refer to several kinds of records, so it has no “.%s”", first,
+                 second);
   filter->field = _kt_object_find_field (target, second, &local);
   if (filter->field == NULL)
     return fail (p, error, "%s", local->message);
@@ -585,7 +615,8 @@ static gboolean
 check_operator (const Parser *p, const KtFilter *filter, GError **error)
 {
   const KtField *field = filter->field;
-  gboolean ordered = filter->op == KT_OP_LT || filter->op == KT_OP_LE || filter->op == KT_OP_GT || filter->op == KT_OP_GE;
+  gboolean ordered = filter->op == KT_OP_LT || filter->op == KT_OP_LE || filter->op == KT_OP_GT
+                     || filter->op == KT_OP_GE;
   gboolean partly = filter->op == KT_OP_CONTAINS || filter->op == KT_OP_STARTS;
   gboolean has = filter->op == KT_OP_HAS;
   gboolean empty = filter->op == KT_OP_EMPTY || filter->op == KT_OP_NOT_EMPTY;
@@ -603,22 +634,28 @@ check_operator (const Parser *p, const KtFilter *filter, GError **error)
     {
     case KT_VALUE_LIST:
       if (!has)
-        return fail (p, error, "%s holds several values; write “%s has …”", field->name, field->name);
+        return fail (p, error, "%s holds several values; write “%s has …”", field->name,
+                     field->name);
       return TRUE;
     case KT_VALUE_JSON:
       if (!partly)
-        return fail (p, error, "%s can only be searched with “contains”, “starts” and “is empty”", field->name);
+        return fail (p, error, "%s can only be searched with “contains”, “starts” and “is empty”",
+                     field->name);
       return TRUE;
     case KT_VALUE_ID:
     case KT_VALUE_ANY:
       if (ordered || has)
-        return fail (p, error, "%s is a reference; use =, !=, in, contains or “is empty”", field->name);
+        return fail (p, error, "%s is a reference; use =, !=, in, contains or “is empty”",
+                     field->name);
       return TRUE;
     case KT_VALUE_TEXT:
       if (has)
         return fail (p, error, "%s holds one text; use “contains”", field->name);
-      if (partly && (field->type == KT_FIELD_DATE || field->type == KT_FIELD_DATE_TIME || field->type == KT_FIELD_CHOICE))
-        return fail (p, error, "%s is a %s; use =, != or in", field->name, kt_field_type_word (field->type));
+      if (partly
+          && (field->type == KT_FIELD_DATE || field->type == KT_FIELD_DATE_TIME
+              || field->type == KT_FIELD_CHOICE))
+        return fail (p, error, "%s is a %s; use =, != or in", field->name,
+                     kt_field_type_word (field->type));
       if (ordered && field->type == KT_FIELD_CHOICE)
         return fail (p, error, "%s is a choice; use =, != or in", field->name);
       return TRUE;
@@ -644,7 +681,7 @@ parse_operator (Parser *p, KtFilter *filter, gboolean *negated, GError **error)
   static const struct
   {
     const char *word;
-    KtCompare   op;
+    KtCompare op;
   } words[] = {
     { "contains", KT_OP_CONTAINS },
     { "starts", KT_OP_STARTS },
@@ -802,7 +839,8 @@ parse_chain (Parser *p, KtFilterKind kind, GError **error)
   g_autoptr (KtFilter) first = NULL;
   g_autoptr (KtFilter) all = NULL;
 
-  first = kind == KT_FILTER_AND ? parse_not_inner (p, error) : parse_chain (p, KT_FILTER_AND, error);
+  first =
+    kind == KT_FILTER_AND ? parse_not_inner (p, error) : parse_chain (p, KT_FILTER_AND, error);
   if (first == NULL)
     return NULL;
   if (!is_word (p, word))
@@ -814,7 +852,8 @@ parse_chain (Parser *p, KtFilterKind kind, GError **error)
       KtFilter *other;
 
       next_token (p);
-      other = kind == KT_FILTER_AND ? parse_not_inner (p, error) : parse_chain (p, KT_FILTER_AND, error);
+      other =
+        kind == KT_FILTER_AND ? parse_not_inner (p, error) : parse_chain (p, KT_FILTER_AND, error);
       if (other == NULL)
         return NULL;
       g_ptr_array_add (all->children, other);
@@ -833,7 +872,8 @@ check_size (const KtFilter *filter, guint depth, guint *n_nodes, GError **error)
 {
   if (depth > KT_FILTER_MAX_DEPTH || ++*n_nodes > KT_FILTER_MAX_NODES)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The filter is too large: at most %d conditions, %d levels deep",
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT,
+                   "The filter is too large: at most %d conditions, %d levels deep",
                    KT_FILTER_MAX_NODES, KT_FILTER_MAX_DEPTH);
       return FALSE;
     }
@@ -856,7 +896,8 @@ kt_filter_parse (const KtObject *object, const char *text, GError **error)
 
   if (strlen (text) > KT_FILTER_MAX_TEXT)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The filter is longer than %d bytes", KT_FILTER_MAX_TEXT);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The filter is longer than %d bytes",
+                   KT_FILTER_MAX_TEXT);
       return NULL;
     }
   if (!g_utf8_validate (text, -1, NULL))
@@ -877,7 +918,8 @@ kt_filter_parse (const KtObject *object, const char *text, GError **error)
     return NULL;
   if (p.type != TOKEN_END)
     {
-      if (g_str_has_prefix (p.start, "&&") || g_str_has_prefix (p.start, "||") || p.type == TOKEN_COMMA)
+      if (g_str_has_prefix (p.start, "&&") || g_str_has_prefix (p.start, "||")
+          || p.type == TOKEN_COMMA)
         return fail_filter (&p, error, "conditions are joined by “and” and “or”");
       if (p.type == TOKEN_CLOSE)
         return fail_filter (&p, error, "there is one “)” too many");

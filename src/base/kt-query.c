@@ -141,7 +141,8 @@ _kt_label_is (const KtJson *label, const char *typed)
 
   for (guint i = 0; i < n; i++)
     {
-      const char *text = kt_json_string (kt_json_type (label) == KT_JSON_OBJECT ? kt_json_at (label, i) : (KtJson *) label, NULL);
+      const char *text = kt_json_string (
+        kt_json_type (label) == KT_JSON_OBJECT ? kt_json_at (label, i) : (KtJson *) label, NULL);
       g_autofree char *folded_text = text != NULL ? kt_text_fold (text) : NULL;
 
       if (folded_text != NULL && strcmp (folded_text, folded) == 0)
@@ -174,7 +175,8 @@ _kt_object_find_field (const KtObject *object, const char *name, GError **error)
         }
     }
   if (best != NULL)
-    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s; did you mean “%s”?", name, object->name, best);
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s; did you mean “%s”?", name,
+                 object->name, best);
   else
     g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s", name, object->name);
   return NULL;
@@ -261,8 +263,9 @@ kt_query_parse_sort (KtQuery *query, const char *text, GError **error)
       if (*name == '\0')
         {
           if (names[1] == NULL && !one.descending)
-            break;      /* "": the usual order */
-          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The order “%s” has an empty place; write it like “name,-created_at”", text);
+            break; /* "": the usual order */
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                       "The order “%s” has an empty place; write it like “name,-created_at”", text);
           return FALSE;
         }
       if (strcmp (name, "rev") != 0)
@@ -275,7 +278,8 @@ kt_query_parse_sort (KtQuery *query, const char *text, GError **error)
             }
           if (one.field->storage == KT_VALUE_LIST || one.field->storage == KT_VALUE_JSON)
             {
-              g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Cannot sort by “%s”: a field of type %s has no order", name,
+              g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                           "Cannot sort by “%s”: a field of type %s has no order", name,
                            kt_field_type_word (one.field->type));
               return FALSE;
             }

@@ -18,27 +18,29 @@
  *   张三               张 三            (a phrase of characters)      zhangsan zs   (by sound, kt_text_pinyin_terms)
  *   +49 (30) 123-456  49 30 123 456 4930123456 … 30123456      (found with and without the country code) */
 
-#define PINYIN_FIRST     0x3400
-#define PINYIN_LAST      0x9fff
-#define PINYIN_NONE      0xffff
-#define PINYIN_MAX_RUN   32        /* characters of one term: names are short, prose need not be found by sound */
+#define PINYIN_FIRST 0x3400
+#define PINYIN_LAST 0x9fff
+#define PINYIN_NONE 0xffff
+#define PINYIN_MAX_RUN \
+  32 /* characters of one term: names are short, prose need not be found by sound */
 #define PHONE_MIN_DIGITS 5
 #define PHONE_MAX_DIGITS 20
-#define MATCH_MAX_ITEMS  24
-#define JOINED_MAX       48
+#define MATCH_MAX_ITEMS 24
+#define JOINED_MAX 48
 
 typedef struct
 {
-  char     digits[PHONE_MAX_DIGITS + 1];
-  guint    n_digits;
+  char digits[PHONE_MAX_DIGITS + 1];
+  guint n_digits;
   gboolean plus;
   gboolean separated;
 } Phone;
 
-static GMutex  pinyin_lock;
-static guint16 pinyin_index[PINYIN_LAST - PINYIN_FIRST + 1];   /* 0: unknown; PINYIN_NONE: no reading; else index + 1 */
-static char    pinyin_syllables[1024][8];
-static guint   pinyin_n_syllables;
+static GMutex pinyin_lock;
+static guint16 pinyin_index[PINYIN_LAST - PINYIN_FIRST
+                            + 1]; /* 0: unknown; PINYIN_NONE: no reading; else index + 1 */
+static char pinyin_syllables[1024][8];
+static guint pinyin_n_syllables;
 
 /* ---- terms ----------------------------------------------------------- */
 
@@ -88,7 +90,7 @@ read_phone (const char *p, Phone *phone)
 {
   const char *end = NULL;
 
-  *phone = (Phone) { 0 };
+  *phone = (Phone){ 0 };
   if (*p == '+')
     {
       phone->plus = TRUE;
@@ -160,14 +162,15 @@ add_phone_terms (GString *out, const Phone *phone)
 static inline gboolean
 is_connector (const char *p)
 {
-  return *p == '-' || *p == '\'' || *p == '.' || *p == '&' || *p == '_' || g_str_has_prefix (p, "\342\200\231");
+  return *p == '-' || *p == '\'' || *p == '.' || *p == '&' || *p == '_'
+         || g_str_has_prefix (p, "\342\200\231");
 }
 
 void
 kt_text_index_terms (const char *text, GString *out)
 {
   g_autoptr (GString) folded = NULL;
-  g_autoptr (GString) more = NULL;     /* behind the words, so that neighbours stay neighbours */
+  g_autoptr (GString) more = NULL; /* behind the words, so that neighbours stay neighbours */
   char joined[JOINED_MAX];
   gsize n_joined = 0;
   guint n_parts = 0;
@@ -252,7 +255,7 @@ kt_text_index_terms (const char *text, GString *out)
 static void
 transliterate (gunichar c, char syllable[8])
 {
-  static UTransliterator *han_latin;   /* lives as long as the process */
+  static UTransliterator *han_latin; /* lives as long as the process */
   static gboolean tried;
   UChar buffer[64];
   UErrorCode status = U_ZERO_ERROR;
@@ -263,10 +266,10 @@ transliterate (gunichar c, char syllable[8])
   syllable[0] = '\0';
   if (!tried)
     {
-      static const UChar id[] = u"Han-Latin";
+      static const UChar id[] = { 'H', 'a', 'n', '-', 'L', 'a', 't', 'i', 'n' };
 
       tried = TRUE;
-      han_latin = utrans_openU (id, -1, UTRANS_FORWARD, NULL, 0, NULL, &status);
+      han_latin = utrans_openU (id, G_N_ELEMENTS (id), UTRANS_FORWARD, NULL, 0, NULL, &status);
       if (U_FAILURE (status))
         han_latin = NULL;
     }
@@ -290,7 +293,7 @@ transliterate (gunichar c, char syllable[8])
         syllable[m++] = g_ascii_tolower ((char) u);
       else if (u >= 0x80 && !_kt_text_is_removable_mark (u))
         {
-          m = 0;    /* left as it was: no reading */
+          m = 0; /* left as it was: no reading */
           break;
         }
     }
@@ -351,7 +354,7 @@ add_pinyin_run (GString *out, const char *const *syllables, guint n)
   add_term (out, joined, m);
   if (m > n)
     add_term (out, initials, n);
-  if (umlaut)   /* 吕: "lv" is typed, and "lu" too */
+  if (umlaut) /* 吕: "lv" is typed, and "lu" too */
     {
       for (gsize i = 0; i < m; i++)
         if (joined[i] == 'v')
@@ -406,7 +409,7 @@ static void
 add_quoted (GString *out, const char *text, gsize len, gboolean prefix)
 {
   g_string_append_c (out, '"');
-  g_string_append_len (out, text, (gssize) len);   /* letters and digits only: nothing to escape */
+  g_string_append_len (out, text, (gssize) len); /* letters and digits only: nothing to escape */
   g_string_append (out, prefix ? "\"*" : "\"");
 }
 
@@ -419,7 +422,13 @@ add_and (GString *out)
 
 /* Every word and CJK run of [p, end) as one conjunction; the last word as prefix. */
 static guint
-add_words (GString *out, const char *p, const char *end, gboolean prefix, guint max, GString *joined, gboolean *plain)
+add_words (GString *out,
+           const char *p,
+           const char *end,
+           gboolean prefix,
+           guint max,
+           GString *joined,
+           gboolean *plain)
 {
   guint n = 0;
 
@@ -432,7 +441,8 @@ add_words (GString *out, const char *p, const char *end, gboolean prefix, guint 
           const char *rest;
 
           p = word_end (p);
-          for (rest = p; rest < end && !_kt_text_is_word (g_utf8_get_char (rest)); rest = g_utf8_next_char (rest))
+          for (rest = p; rest < end && !_kt_text_is_word (g_utf8_get_char (rest));
+               rest = g_utf8_next_char (rest))
             ;
           add_and (out);
           add_quoted (out, start, (gsize) (p - start), prefix && rest >= end);

@@ -34,11 +34,12 @@ static GPrivate collators = G_PRIVATE_INIT ((GDestroyNotify) g_hash_table_unref)
 /* Letters that Unicode does not decompose but people type without the stroke. */
 static const struct
 {
-  UChar32     from;
+  UChar32 from;
   const char *to;
 } strokes[] = {
-  { 0x00e6, "ae" }, { 0x00f0, "d" }, { 0x00f8, "o" }, { 0x00fe, "th" }, { 0x0111, "d" }, { 0x0127, "h" },
-  { 0x0131, "i" },  { 0x0142, "l" }, { 0x0153, "oe" }, { 0x0167, "t" }, { 0x0180, "b" }, { 0x0268, "i" },
+  { 0x00e6, "ae" }, { 0x00f0, "d" }, { 0x00f8, "o" }, { 0x00fe, "th" },
+  { 0x0111, "d" },  { 0x0127, "h" }, { 0x0131, "i" }, { 0x0142, "l" },
+  { 0x0153, "oe" }, { 0x0167, "t" }, { 0x0180, "b" }, { 0x0268, "i" },
 };
 
 /* ---- UTF-16 ---------------------------------------------------------- */
@@ -46,8 +47,8 @@ static const struct
 /* A UTF-16 copy of UTF-8 text, on the stack when it is short. */
 typedef struct
 {
-  UChar   small[256];
-  UChar  *text;
+  UChar small[256];
+  UChar *text;
   int32_t len;
 } Utf16;
 
@@ -88,7 +89,10 @@ append_utf16 (GString *out, const UChar *text, int32_t len)
 }
 
 UChar *
-_kt_text_normalize_utf16 (const UNormalizer2 *normalizer, const UChar *text, int32_t len, int32_t *out_len)
+_kt_text_normalize_utf16 (const UNormalizer2 *normalizer,
+                          const UChar *text,
+                          int32_t len,
+                          int32_t *out_len)
 {
   UErrorCode status = U_ZERO_ERROR;
   int32_t capacity = len * 4 + 32;
@@ -136,10 +140,11 @@ normalizer_nfkc_casefold (void)
 gboolean
 _kt_text_is_removable_mark (UChar32 c)
 {
-  return (c >= 0x0300 && c <= 0x036f) || (c >= 0x0483 && c <= 0x0487) || (c >= 0x0591 && c <= 0x05bd)
-         || c == 0x05bf || c == 0x05c1 || c == 0x05c2 || c == 0x05c4 || c == 0x05c5 || c == 0x05c7
-         || (c >= 0x064b && c <= 0x065f) || c == 0x0670 || (c >= 0x1ab0 && c <= 0x1aff)
-         || (c >= 0x1dc0 && c <= 0x1dff) || (c >= 0x20d0 && c <= 0x20ff) || (c >= 0xfe20 && c <= 0xfe2f);
+  return (c >= 0x0300 && c <= 0x036f) || (c >= 0x0483 && c <= 0x0487)
+         || (c >= 0x0591 && c <= 0x05bd) || c == 0x05bf || c == 0x05c1 || c == 0x05c2 || c == 0x05c4
+         || c == 0x05c5 || c == 0x05c7 || (c >= 0x064b && c <= 0x065f) || c == 0x0670
+         || (c >= 0x1ab0 && c <= 0x1aff) || (c >= 0x1dc0 && c <= 0x1dff)
+         || (c >= 0x20d0 && c <= 0x20ff) || (c >= 0xfe20 && c <= 0xfe2f);
 }
 
 static inline gboolean
@@ -183,7 +188,7 @@ fold_segment (const char *text, gsize len, GString *out)
   utf16_init (&utf16, text, len);
   decomposed = _kt_text_normalize_utf16 (_kt_text_nfkd (), utf16.text, utf16.len, &n);
   for (int32_t i = 0; i < n; i++)
-    if (!_kt_text_is_removable_mark (decomposed[i]))   /* all of them are in the BMP */
+    if (!_kt_text_is_removable_mark (decomposed[i])) /* all of them are in the BMP */
       decomposed[m++] = decomposed[i];
   folded = _kt_text_normalize_utf16 (normalizer_nfkc_casefold (), decomposed, m, &n_folded);
   for (int32_t i = 0; i < n_folded;)
@@ -228,8 +233,8 @@ fold_code_point (gunichar c, const char *text, gsize len)
 typedef struct
 {
   GString *out;
-  gsize    start;
-  char     blank;        /* waiting: 0, ' ' or '\n' */
+  gsize start;
+  char blank; /* waiting: 0, ' ' or '\n' */
   gboolean keep_lines;
 } Folder;
 
@@ -442,7 +447,8 @@ kt_text_normalize (const char *text, gssize len)
       if (unorm2_quickCheck (normalizer_nfc (), utf16.text, utf16.len, &status) != UNORM_YES)
         {
           int32_t n_composed;
-          g_autofree UChar *composed = _kt_text_normalize_utf16 (normalizer_nfc (), utf16.text, utf16.len, &n_composed);
+          g_autofree UChar *composed =
+            _kt_text_normalize_utf16 (normalizer_nfc (), utf16.text, utf16.len, &n_composed);
           GString *out = g_string_sized_new (m + 1);
 
           append_utf16 (out, composed, n_composed);
@@ -497,7 +503,7 @@ kt_text_sort_key (const char *text, const char *locale)
 
   len = strlen (text);
   collator = collator_for (locale != NULL ? locale : "");
-  if (collator == NULL)     /* ICU without its data: bytewise is still an order */
+  if (collator == NULL) /* ICU without its data: bytewise is still an order */
     return g_bytes_new (text, len);
 
   utf16_init (&utf16, text, len);

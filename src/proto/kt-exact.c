@@ -72,20 +72,21 @@ static gboolean
 finish (KtInt128 m, guint scale, KtExact *out)
 {
   guint digits = count_digits (m);
-  guint drop = MAX (digits > MAX_DIGITS ? digits - MAX_DIGITS : 0, scale > KT_EXACT_MAX_SCALE ? scale - KT_EXACT_MAX_SCALE : 0);
+  guint drop = MAX (digits > MAX_DIGITS ? digits - MAX_DIGITS : 0,
+                    scale > KT_EXACT_MAX_SCALE ? scale - KT_EXACT_MAX_SCALE : 0);
 
   if (drop > scale)
     return FALSE;
   m = drop_digits (m, drop, TRUE);
   scale -= drop;
-  if (count_digits (m) > MAX_DIGITS)    /* 99…9 became 100…0 */
+  if (count_digits (m) > MAX_DIGITS) /* 99…9 became 100…0 */
     {
       if (scale == 0)
         return FALSE;
       m /= 10;
       scale--;
     }
-  *out = (KtExact) { m, scale };
+  *out = (KtExact){ m, scale };
   return TRUE;
 }
 
@@ -131,7 +132,7 @@ kt_exact_subtract (KtExact a, KtExact b, KtExact *out)
 
 typedef struct
 {
-  guint64 limb[4];    /* least significant first */
+  guint64 limb[4]; /* least significant first */
 } Wide;
 
 static Wide
@@ -190,9 +191,10 @@ multiply_wide (KtExact a, KtExact b, KtExact *out)
   gboolean negative = (a.m < 0) != (b.m < 0);
   guint scale = a.scale + b.scale;
   guint digits = wide_count_digits (product);
-  guint drop = MAX (digits > MAX_DIGITS ? digits - MAX_DIGITS : 0, scale > KT_EXACT_MAX_SCALE ? scale - KT_EXACT_MAX_SCALE : 0);
+  guint drop = MAX (digits > MAX_DIGITS ? digits - MAX_DIGITS : 0,
+                    scale > KT_EXACT_MAX_SCALE ? scale - KT_EXACT_MAX_SCALE : 0);
   guint digit = 0;
-  gboolean more = FALSE;     /* something behind that digit */
+  gboolean more = FALSE; /* something behind that digit */
   KtInt128 m;
 
   if (drop > scale)
@@ -261,7 +263,7 @@ kt_exact_remainder (KtExact a, KtExact b, KtExact *out)
   g_return_val_if_fail (b.m != 0, FALSE);
 
   align (&a, &b);
-  if (b.m == 0)      /* rounded away: too far apart */
+  if (b.m == 0) /* rounded away: too far apart */
     return FALSE;
   return finish (a.m % b.m, a.scale, out);
 }
@@ -287,13 +289,13 @@ kt_exact_round (KtExact a, guint scale, gboolean half_even)
 {
   if (a.scale <= scale)
     return a;
-  return (KtExact) { drop_digits (a.m, a.scale - scale, half_even), scale };
+  return (KtExact){ drop_digits (a.m, a.scale - scale, half_even), scale };
 }
 
 KtExact
 kt_exact_truncate (KtExact a)
 {
-  return (KtExact) { a.m / power_of_ten (a.scale), 0 };
+  return (KtExact){ a.m / power_of_ten (a.scale), 0 };
 }
 
 gboolean
@@ -321,7 +323,8 @@ kt_exact_parse (const char *text, KtExact *out)
     p++;
   if (!g_ascii_isdigit (*p) && !(*p == '.' && g_ascii_isdigit (p[1])))
     return 0;
-  for (gboolean point = FALSE; g_ascii_isdigit (*p) || (*p == '.' && !point && g_ascii_isdigit (p[1])); p++)
+  for (gboolean point = FALSE;
+       g_ascii_isdigit (*p) || (*p == '.' && !point && g_ascii_isdigit (p[1])); p++)
     {
       if (*p == '.')
         {

@@ -12,14 +12,15 @@
 typedef struct
 {
   const KtField *target;
-  KtExpression  *expression;
+  KtExpression *expression;
 } Formula;
 
 struct _KtExpressionEngine
 {
   gatomicrefcount ref_count;
-  const KtSchema *schema;      /* owned */
-  GHashTable     *formulas;    /* const KtObject* → GArray of Formula, in order of need; only objects that have some */
+  const KtSchema *schema; /* owned */
+  GHashTable *
+    formulas; /* const KtObject* → GArray of Formula, in order of need; only objects that have some */
 };
 
 static void
@@ -38,11 +39,13 @@ compile_formula (const KtField *field, KtExpression **out, GError **error)
 
   expression = kt_expression_compile (field->object, field->formula, &local);
   if (expression != NULL && kt_expression_uses_today (expression))
-    g_set_error (&local, KT_ERROR, KT_ERROR_INVALID, "A formula is stored, so it cannot depend on “today”");
-  if (expression == NULL || local != NULL || !kt_expression_check_target (expression, field, &local))
+    g_set_error (&local, KT_ERROR, KT_ERROR_INVALID,
+                 "A formula is stored, so it cannot depend on “today”");
+  if (expression == NULL || local != NULL
+      || !kt_expression_check_target (expression, field, &local))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "%s.json: field “%s”: formula: %s", field->object->name, field->name,
-                   local->message);
+      g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "%s.json: field “%s”: formula: %s",
+                   field->object->name, field->name, local->message);
       return FALSE;
     }
   *out = g_steal_pointer (&expression);
@@ -62,7 +65,8 @@ order_formulas (GArray *open, GArray *ordered, GError **error)
           gboolean waits = FALSE;
 
           for (guint j = 0; !waits && j < open->len; j++)
-            waits = kt_expression_uses (g_array_index (open, Formula, i).expression, g_array_index (open, Formula, j).target);
+            waits = kt_expression_uses (g_array_index (open, Formula, i).expression,
+                                        g_array_index (open, Formula, j).target);
           if (!waits)
             ready = i;
         }
@@ -72,13 +76,15 @@ order_formulas (GArray *open, GArray *ordered, GError **error)
           const KtObject *object = g_array_index (open, Formula, 0).target->object;
 
           for (guint i = 0; i < open->len; i++)
-            g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", g_array_index (open, Formula, i).target->name);
-          g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "%s.json: these formulas need one another in a circle: %s",
-                       object->name, names->str);
+            g_string_append_printf (names, "%s%s", i > 0 ? ", " : "",
+                                    g_array_index (open, Formula, i).target->name);
+          g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA,
+                       "%s.json: these formulas need one another in a circle: %s", object->name,
+                       names->str);
           return FALSE;
         }
       g_array_append_val (ordered, g_array_index (open, Formula, ready));
-      g_array_index (open, Formula, ready).expression = NULL;    /* moved */
+      g_array_index (open, Formula, ready).expression = NULL; /* moved */
       g_array_remove_index (open, ready);
     }
   return TRUE;

@@ -18,7 +18,7 @@
  * Types are checked while the tree is built, so that the evaluator meets no surprise. */
 
 #define MAX_DEPTH 48
-#define MAX_ARGS  256
+#define MAX_ARGS 256
 
 enum
 {
@@ -45,14 +45,14 @@ typedef enum
 typedef struct
 {
   KtExpression *expression;
-  const char   *at;
-  const char   *start;
-  TokenType     type;
-  GString      *text;       /* of TEXT, NAME, SIGN */
-  KtExact       number;
-  gboolean      quoted;     /* NAME in "…" */
-  guint         depth;
-  GError      **error;
+  const char *at;
+  const char *start;
+  TokenType type;
+  GString *text; /* of TEXT, NAME, SIGN */
+  KtExact number;
+  gboolean quoted; /* NAME in "…" */
+  guint depth;
+  GError **error;
 } Parser;
 
 typedef enum
@@ -68,9 +68,9 @@ typedef enum
 static const struct
 {
   const char *name;
-  NodeKind    kind;
-  guint       min, max;
-  ArgTypes    types;
+  NodeKind kind;
+  guint min, max;
+  ArgTypes types;
 } functions[] = {
   { "abs", NODE_ABS, 1, 1, ARGS_NUMBER },
   { "coalesce", NODE_COALESCE, 2, MAX_ARGS, ARGS_SAME },
@@ -98,19 +98,19 @@ static const struct
 static const struct
 {
   const char *sign;
-  NodeKind    kind;
-  int         level;
+  NodeKind kind;
+  int level;
 } operators[] = {
-  { "or", NODE_OR, LEVEL_OR },          { "and", NODE_AND, LEVEL_AND },
-  { "=", NODE_EQ, LEVEL_EQUAL },        { "==", NODE_EQ, LEVEL_EQUAL },
-  { "<>", NODE_NE, LEVEL_EQUAL },       { "!=", NODE_NE, LEVEL_EQUAL },
-  { "is", NODE_IS, LEVEL_EQUAL },       { "in", NODE_IN, LEVEL_EQUAL },
-  { "like", NODE_LIKE, LEVEL_EQUAL },   { "between", NODE_BETWEEN, LEVEL_EQUAL },
-  { "not", NODE_NOT, LEVEL_EQUAL },     { "<", NODE_LT, LEVEL_ORDER },
-  { "<=", NODE_LE, LEVEL_ORDER },       { ">", NODE_GT, LEVEL_ORDER },
-  { ">=", NODE_GE, LEVEL_ORDER },       { "+", NODE_ADD, LEVEL_SUM },
-  { "-", NODE_SUBTRACT, LEVEL_SUM },    { "*", NODE_MULTIPLY, LEVEL_PRODUCT },
-  { "/", NODE_DIVIDE, LEVEL_PRODUCT },  { "%", NODE_REMAINDER, LEVEL_PRODUCT },
+  { "or", NODE_OR, LEVEL_OR },         { "and", NODE_AND, LEVEL_AND },
+  { "=", NODE_EQ, LEVEL_EQUAL },       { "==", NODE_EQ, LEVEL_EQUAL },
+  { "<>", NODE_NE, LEVEL_EQUAL },      { "!=", NODE_NE, LEVEL_EQUAL },
+  { "is", NODE_IS, LEVEL_EQUAL },      { "in", NODE_IN, LEVEL_EQUAL },
+  { "like", NODE_LIKE, LEVEL_EQUAL },  { "between", NODE_BETWEEN, LEVEL_EQUAL },
+  { "not", NODE_NOT, LEVEL_EQUAL },    { "<", NODE_LT, LEVEL_ORDER },
+  { "<=", NODE_LE, LEVEL_ORDER },      { ">", NODE_GT, LEVEL_ORDER },
+  { ">=", NODE_GE, LEVEL_ORDER },      { "+", NODE_ADD, LEVEL_SUM },
+  { "-", NODE_SUBTRACT, LEVEL_SUM },   { "*", NODE_MULTIPLY, LEVEL_PRODUCT },
+  { "/", NODE_DIVIDE, LEVEL_PRODUCT }, { "%", NODE_REMAINDER, LEVEL_PRODUCT },
   { "||", NODE_CONCAT, LEVEL_CONCAT },
 };
 
@@ -162,8 +162,7 @@ node_new_with (NodeKind kind, NodeType type, Node *a, Node *b)
 
 /* ---- messages -------------------------------------------------------- */
 
-static Node *
-fail_at (Parser *p, const char *start, const char *format, ...) G_GNUC_PRINTF (3, 4);
+static Node *fail_at (Parser *p, const char *start, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 static Node *
 fail_at (Parser *p, const char *start, const char *format, ...)
@@ -199,8 +198,8 @@ expected (Parser *p, const char *what)
 static void
 next_token (Parser *p)
 {
-  static const char *const signs[] = { "<>", "<=", ">=", "==", "!=", "||", "(", ")", ",", "=",
-                                       "<",  ">",  "+",  "-",  "*",  "/",  "%", "." };
+  static const char *const signs[] = { "<>", "<=", ">=", "==", "!=", "||", "(", ")", ",",
+                                       "=",  "<",  ">",  "+",  "-",  "*",  "/", "%", "." };
 
   g_string_truncate (p->text, 0);
   p->quoted = FALSE;
@@ -401,7 +400,8 @@ parse_field (Parser *p, const char *name, const char *start)
             }
         }
       if (best != NULL)
-        return fail_at (p, start, "no field “%s” in %s; did you mean “%s”?", name, object->name, best);
+        return fail_at (p, start, "no field “%s” in %s; did you mean “%s”?", name, object->name,
+                        best);
       if (strcmp (name, "now") == 0 || g_str_has_prefix (name, "current_"))
         return fail_at (p, start, "the clock is not asked; conditions may use “today”");
       return fail_at (p, start, "no field “%s” in %s", name, object->name);
@@ -424,7 +424,8 @@ check_call (Parser *p, const char *start, guint index, Node *call)
   if (node->n < functions[index].min || node->n > functions[index].max)
     {
       if (functions[index].min == functions[index].max)
-        return fail_at (p, start, "%s takes %u values, not %u", functions[index].name, functions[index].min, node->n);
+        return fail_at (p, start, "%s takes %u values, not %u", functions[index].name,
+                        functions[index].min, node->n);
       return fail_at (p, start, "%s cannot take %u values", functions[index].name, node->n);
     }
   for (guint i = 0; i < node->n; i++)
@@ -457,8 +458,10 @@ check_call (Parser *p, const char *start, guint index, Node *call)
     }
   if ((node->kind == NODE_DATE || node->kind == NODE_JULIANDAY)
       && (node->args[0]->type == TYPE_NUMBER
-          || (node->args[0]->kind == NODE_TEXT && g_ascii_strcasecmp (node->args[0]->text, "now") == 0)))
-    return fail_at (p, start, "%s needs a date; the clock is not asked, but conditions may use “today”",
+          || (node->args[0]->kind == NODE_TEXT
+              && g_ascii_strcasecmp (node->args[0]->text, "now") == 0)))
+    return fail_at (p, start,
+                    "%s needs a date; the clock is not asked, but conditions may use “today”",
                     functions[index].name);
   switch (functions[index].types)
     {
@@ -570,7 +573,8 @@ parse_case (Parser *p, const char *start)
       if (arg == NULL)
         return NULL;
       node_add (node, arg);
-      if (node->kind == NODE_CASE_OF ? !unify (p, place, &compared, arg) : !want_condition (p, place, arg))
+      if (node->kind == NODE_CASE_OF ? !unify (p, place, &compared, arg)
+                                     : !want_condition (p, place, arg))
         return NULL;
       if (!take_word (p, "then"))
         return expected (p, "“then”");
@@ -625,7 +629,8 @@ parse_cast (Parser *p)
   next_token (p);
   if (!take_sign (p, ")"))
     return expected (p, "“)”");
-  return node_new_with (kind, kind == NODE_CAST_TEXT ? TYPE_TEXT : TYPE_NUMBER, g_steal_pointer (&inner), NULL);
+  return node_new_with (kind, kind == NODE_CAST_TEXT ? TYPE_TEXT : TYPE_NUMBER,
+                        g_steal_pointer (&inner), NULL);
 }
 
 /* ---- expressions ----------------------------------------------------- */
@@ -633,7 +638,8 @@ parse_cast (Parser *p)
 static Node *
 parse_name (Parser *p)
 {
-  static const char *const refused[] = { "select", "exists", "glob", "match", "regexp", "collate", "raise" };
+  static const char *const refused[] = { "select", "exists",  "glob", "match",
+                                         "regexp", "collate", "raise" };
   g_autofree char *name = g_strdup (p->text->str);
   const char *start = p->start;
   gboolean quoted = p->quoted;
@@ -746,7 +752,8 @@ parse_right (Parser *p, Node *left_node, NodeKind kind, int level, const char *s
     {
       negated = TRUE;
       if (take_word (p, "null"))
-        return negate_if (TRUE, node_new_with (NODE_IS, TYPE_NUMBER, g_steal_pointer (&left), node_new (NODE_NULL, TYPE_NULL)));
+        return negate_if (TRUE, node_new_with (NODE_IS, TYPE_NUMBER, g_steal_pointer (&left),
+                                               node_new (NODE_NULL, TYPE_NULL)));
       if (take_word (p, "in"))
         kind = NODE_IN;
       else if (take_word (p, "like"))
@@ -781,7 +788,8 @@ parse_right (Parser *p, Node *left_node, NodeKind kind, int level, const char *s
         return NULL;
       if (!unify (p, start, &type, left) || !unify (p, start, &type, right))
         return NULL;
-      return negate_if (negated, node_new_with (NODE_IS, TYPE_NUMBER, g_steal_pointer (&left), g_steal_pointer (&right)));
+      return negate_if (negated, node_new_with (NODE_IS, TYPE_NUMBER, g_steal_pointer (&left),
+                                                g_steal_pointer (&right)));
     }
 
   right = parse (p, level + 1);
@@ -825,7 +833,8 @@ parse_right (Parser *p, Node *left_node, NodeKind kind, int level, const char *s
       node_add (node, g_steal_pointer (&upper));
       return negate_if (negated, node);
     }
-  return negate_if (negated, node_new_with (kind, TYPE_NUMBER, g_steal_pointer (&left), g_steal_pointer (&right)));
+  return negate_if (
+    negated, node_new_with (kind, TYPE_NUMBER, g_steal_pointer (&left), g_steal_pointer (&right)));
 }
 
 static gboolean
@@ -851,7 +860,8 @@ parse (Parser *p, int level)
 
   if (++p->depth > MAX_DEPTH)
     return fail_at (p, start, "too many levels");
-  if (level <= LEVEL_NOT && is_word (p, "not") && kt_object_field (p->expression->object, "not") == NULL)
+  if (level <= LEVEL_NOT && is_word (p, "not")
+      && kt_object_field (p->expression->object, "not") == NULL)
     {
       next_token (p);
       left = parse (p, LEVEL_NOT);
@@ -870,18 +880,21 @@ parse (Parser *p, int level)
       guint index;
       const char *place = p->start;
 
-      if (p->type == TOKEN_NAME && (is_word (p, "isnull") || is_word (p, "notnull")) && level <= LEVEL_EQUAL)
+      if (p->type == TOKEN_NAME && (is_word (p, "isnull") || is_word (p, "notnull"))
+          && level <= LEVEL_EQUAL)
         {
           gboolean negated = is_word (p, "notnull");
 
           next_token (p);
-          left = negate_if (negated, node_new_with (NODE_IS, TYPE_NUMBER, g_steal_pointer (&left), node_new (NODE_NULL, TYPE_NULL)));
+          left = negate_if (negated, node_new_with (NODE_IS, TYPE_NUMBER, g_steal_pointer (&left),
+                                                    node_new (NODE_NULL, TYPE_NULL)));
           continue;
         }
       if (!find_operator (p, &index) || operators[index].level < level)
         break;
       next_token (p);
-      left = parse_right (p, g_steal_pointer (&left), operators[index].kind, operators[index].level, place);
+      left = parse_right (p, g_steal_pointer (&left), operators[index].kind, operators[index].level,
+                          place);
       if (left == NULL)
         return NULL;
     }
@@ -902,7 +915,8 @@ kt_expression_compile (const KtObject *object, const char *text, GError **error)
 
   if (strlen (text) > KT_EXPRESSION_MAX_TEXT)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The expression is longer than %d bytes", KT_EXPRESSION_MAX_TEXT);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The expression is longer than %d bytes",
+                   KT_EXPRESSION_MAX_TEXT);
       return NULL;
     }
   if (!g_utf8_validate (text, -1, NULL))

@@ -15,8 +15,8 @@
 /* A value on the way. Text belongs to the record, the tree or the arena. */
 typedef struct
 {
-  NodeType    type;
-  KtExact     number;
+  NodeType type;
+  KtExact number;
   const char *text;
 } Slot;
 
@@ -25,9 +25,9 @@ static const Slot null_slot = { TYPE_NULL, { 0, 0 }, NULL };
 typedef struct
 {
   const KtRecord *record;
-  const char     *today;
-  GPtrArray      *arena;     /* texts made on the way, or NULL */
-  const char     *problem;   /* static: why it cannot be computed; nothing after it counts */
+  const char *today;
+  GPtrArray *arena;    /* texts made on the way, or NULL */
+  const char *problem; /* static: why it cannot be computed; nothing after it counts */
 } Run;
 
 static Slot eval (Run *run, const Node *node);
@@ -37,7 +37,7 @@ static Slot eval (Run *run, const Node *node);
 static Slot
 number_slot (KtExact number)
 {
-  return (Slot) { TYPE_NUMBER, number, NULL };
+  return (Slot){ TYPE_NUMBER, number, NULL };
 }
 
 static Slot
@@ -55,7 +55,7 @@ truth_slot (int truth)
 static Slot
 text_slot (const char *text)
 {
-  return (Slot) { TYPE_TEXT, { 0, 0 }, text };
+  return (Slot){ TYPE_TEXT, { 0, 0 }, text };
 }
 
 /* Takes @text. */
@@ -130,7 +130,7 @@ field_slot (Run *run, const Node *node)
       return integer_slot (value->v.integer);
     case KT_VALUE_DECIMAL:
     case KT_VALUE_MONEY:
-      return number_slot ((KtExact) { value->v.integer, value->scale });
+      return number_slot ((KtExact){ value->v.integer, value->scale });
     case KT_VALUE_TEXT:
     case KT_VALUE_LIST:
     case KT_VALUE_JSON:
@@ -161,7 +161,9 @@ read_date (const char *text, GDate *date, guint *ms)
   guint n_parts = len == 10 ? 3 : len == 24 ? 7 : 0;
 
   if (n_parts == 0 || text[4] != '-' || text[7] != '-'
-      || (n_parts == 7 && (text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != '.' || text[23] != 'Z')))
+      || (n_parts == 7
+          && (text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != '.'
+              || text[23] != 'Z')))
     return FALSE;
   for (guint i = 0; i < n_parts; i++)
     for (guint j = 0; j < parts[i].n; j++)
@@ -205,7 +207,8 @@ modify_date (GDate *date, const char *modifier)
       g_date_set_month (date, G_DATE_JANUARY);
       return TRUE;
     }
-  if (!g_ascii_isdigit (*modifier) && !((*modifier == '+' || *modifier == '-') && g_ascii_isdigit (modifier[1])))
+  if (!g_ascii_isdigit (*modifier)
+      && !((*modifier == '+' || *modifier == '-') && g_ascii_isdigit (modifier[1])))
     return FALSE;
   n = g_ascii_strtoll (modifier, &end, 10);
   if (*end != ' ' || n > 4000000 || n < -4000000)
@@ -256,7 +259,8 @@ eval_date (Run *run, const Node *node)
         return null_slot;
     }
   return made_text (run, g_strdup_printf ("%04u-%02u-%02u", (guint) g_date_get_year (&date),
-                                          (guint) g_date_get_month (&date), (guint) g_date_get_day (&date)));
+                                          (guint) g_date_get_month (&date),
+                                          (guint) g_date_get_day (&date)));
 }
 
 static Slot
@@ -270,7 +274,7 @@ eval_julianday (Run *run, const Node *node)
   if (text == NULL || !read_date (text, &date, &ms))
     return null_slot;
   /* GDate counts from 0001-01-01 = 1, whose noon is day 1721426 of the astronomers, who begin at noon. */
-  days = (KtExact) { (KtInt128) (g_date_get_julian (&date) + 1721424) * 10 + 5, 1 };
+  days = (KtExact){ (KtInt128) (g_date_get_julian (&date) + 1721424) * 10 + 5, 1 };
   return checked (run,
                   kt_exact_divide (KT_EXACT_INT (ms), KT_EXACT_INT (86400000), &part)
                     && kt_exact_add (days, part, &days),
@@ -376,7 +380,8 @@ eval_replace (Run *run, const Node *node)
     return text_slot (text);
   n_from = strlen (from);
   out = g_string_new (NULL);
-  for (const char *hit; (hit = strstr (text, from)) != NULL && out->len <= MAX_TEXT; text = hit + n_from)
+  for (const char *hit; (hit = strstr (text, from)) != NULL && out->len <= MAX_TEXT;
+       text = hit + n_from)
     {
       g_string_append_len (out, text, hit - text);
       g_string_append (out, to);
@@ -658,7 +663,9 @@ eval (Run *run, const Node *node)
       return field_slot (run, node);
     case NODE_CURRENCY:
       value = &run->record->values[node->field->index];
-      return value->type == KT_VALUE_MONEY && value->currency[0] != '\0' ? text_slot (value->currency) : null_slot;
+      return value->type == KT_VALUE_MONEY && value->currency[0] != '\0'
+               ? text_slot (value->currency)
+               : null_slot;
     case NODE_OBJECT:
       value = &run->record->values[node->field->index];
       return value->type == KT_VALUE_ANY ? text_slot (value->v.ref.object) : null_slot;
@@ -786,10 +793,16 @@ common_currency (const KtExpression *expression, const KtRecord *record, char cu
 }
 
 static gboolean
-store_number (const KtExpression *expression, const KtRecord *record, const KtField *target, KtExact number, KtValue *out,
+store_number (const KtExpression *expression,
+              const KtRecord *record,
+              const KtField *target,
+              KtExact number,
+              KtValue *out,
               GError **error)
 {
-  guint scale = target->storage == KT_VALUE_MONEY ? KT_MONEY_SCALE : target->storage == KT_VALUE_DECIMAL ? target->scale : 0;
+  guint scale = target->storage == KT_VALUE_MONEY     ? KT_MONEY_SCALE
+                : target->storage == KT_VALUE_DECIMAL ? target->scale
+                                                      : 0;
   char currency[4] = "";
   gint64 n;
 
@@ -801,7 +814,8 @@ store_number (const KtExpression *expression, const KtRecord *record, const KtFi
   if (!kt_exact_to_int64 (number, scale, &n)
       || (target->storage != KT_VALUE_INT && (n > KT_DECIMAL_MAX || n < -KT_DECIMAL_MAX)))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The result for “%s” is too large", target->name);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The result for “%s” is too large",
+                   target->name);
       return FALSE;
     }
   if (target->storage == KT_VALUE_MONEY && !common_currency (expression, record, currency))
@@ -814,8 +828,12 @@ store_number (const KtExpression *expression, const KtRecord *record, const KtFi
 }
 
 gboolean
-kt_expression_evaluate (const KtExpression *expression, const KtRecord *record, const char *today, const KtField *target,
-                        KtValue *out, GError **error)
+kt_expression_evaluate (const KtExpression *expression,
+                        const KtRecord *record,
+                        const char *today,
+                        const KtField *target,
+                        KtValue *out,
+                        GError **error)
 {
   Run run = { record, today, NULL, NULL };
   g_autoptr (GPtrArray) arena = NULL;
@@ -831,7 +849,8 @@ kt_expression_evaluate (const KtExpression *expression, const KtRecord *record, 
   arena = run.arena;
   if (run.problem != NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "“%s” cannot be computed: it comes to %s", target->name, run.problem);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "“%s” cannot be computed: it comes to %s",
+                   target->name, run.problem);
       return FALSE;
     }
   switch (slot.type)
@@ -861,7 +880,11 @@ kt_expression_evaluate (const KtExpression *expression, const KtRecord *record, 
 }
 
 gboolean
-kt_expression_test (const KtExpression *expression, const KtRecord *record, const char *today, gboolean *holds, GError **error)
+kt_expression_test (const KtExpression *expression,
+                    const KtRecord *record,
+                    const char *today,
+                    gboolean *holds,
+                    GError **error)
 {
   Run run = { record, today, NULL, NULL };
   g_autoptr (GPtrArray) arena = NULL;
@@ -873,14 +896,16 @@ kt_expression_test (const KtExpression *expression, const KtRecord *record, cons
 
   if (expression->root->type == TYPE_TEXT)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The expression gives a text, not a condition");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "The expression gives a text, not a condition");
       return FALSE;
     }
   slot = eval (&run, expression->root);
   arena = run.arena;
   if (run.problem != NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The condition cannot be computed: it comes to %s", run.problem);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT,
+                   "The condition cannot be computed: it comes to %s", run.problem);
       return FALSE;
     }
   *holds = truth (slot) == 1;
@@ -920,7 +945,8 @@ kt_expression_check_target (const KtExpression *expression, const KtField *targe
         return TRUE;
       break;
     case KT_VALUE_TEXT:
-      if (type != TYPE_NUMBER || (target->type != KT_FIELD_DATE && target->type != KT_FIELD_DATE_TIME))
+      if (type != TYPE_NUMBER
+          || (target->type != KT_FIELD_DATE && target->type != KT_FIELD_DATE_TIME))
         return TRUE;
       break;
     case KT_VALUE_ID:
@@ -934,7 +960,8 @@ kt_expression_check_target (const KtExpression *expression, const KtField *targe
     default:
       break;
     }
-  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The expression gives %s, but “%s” is a field of type %s",
-               type == TYPE_TEXT ? "a text" : "a number", target->name, kt_field_type_word (target->type));
+  g_set_error (
+    error, KT_ERROR, KT_ERROR_INVALID, "The expression gives %s, but “%s” is a field of type %s",
+    type == TYPE_TEXT ? "a text" : "a number", target->name, kt_field_type_word (target->type));
   return FALSE;
 }

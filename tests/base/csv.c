@@ -27,7 +27,8 @@ read_all (const char *bytes, gsize len, gsize chunk, const char *encoding, char 
       guint64 row;
       gsize take = MIN (chunk, len - at);
 
-      g_assert_true (kt_csv_feed (csv, (const guint8 *) bytes + at, take, at + take == len, &error));
+      g_assert_true (
+        kt_csv_feed (csv, (const guint8 *) bytes + at, take, at + take == len, &error));
       at += take;
       while ((cells = kt_csv_next (csv, &n, &row, &error)) != NULL)
         {
@@ -48,7 +49,11 @@ read_all (const char *bytes, gsize len, gsize chunk, const char *encoding, char 
 
 /* However the bytes arrive, the rows are the same. */
 static void
-assert_rows_len (const char *bytes, gsize len, const char *encoding, char separator, const char *expected)
+assert_rows_len (const char *bytes,
+                 gsize len,
+                 const char *encoding,
+                 char separator,
+                 const char *expected)
 {
   static const gsize chunks[] = { 1, 2, 3, 7, 1000000 };
 
@@ -90,7 +95,8 @@ test_quotes (void)
   assert_rows ("a,\"b\"c\"d\nx,y\n", "1:a|bc\"d\n2:x|y\n");
   assert_rows ("a,\"\"\n", "1:a|\n");
   assert_rows ("a,\"b\"", "1:a|b\n");
-  assert_rows ("a,b\nc,\"d\n\ne", "1:a|b\n!Line 2, column 2: the quote opened there is never closed");
+  assert_rows ("a,b\nc,\"d\n\ne",
+               "1:a|b\n!Line 2, column 2: the quote opened there is never closed");
 }
 
 static void
@@ -101,7 +107,8 @@ test_separators (void)
   assert_rows ("a|b\n1|2\n", "1:a|b\n2:1|2\n");
   assert_rows ("sep=;\r\na;b\r\n", "2:a|b\n");
   assert_rows ("\357\273\277sep=;\na,b;c\n", "2:a,b|c\n");
-  assert_rows ("Report of today\n\na;b;c\n1;2;3\n4;5;6\n", "1:Report of today\n3:a|b|c\n4:1|2|3\n5:4|5|6\n");
+  assert_rows ("Report of today\n\na;b;c\n1;2;3\n4;5;6\n",
+               "1:Report of today\n3:a|b|c\n4:1|2|3\n5:4|5|6\n");
   assert_rows ("a;\"b;,,,,\"\n1;\"2,3,4\"\n", "1:a|b;,,,,\n2:1|2,3,4\n");
   assert_rows_len ("a;b,c\n", 6, NULL, ',', "1:a;b|c\n");
   assert_rows_len ("sep=;\na;b,c\n", 12, NULL, ',', "2:a;b|c\n");
@@ -157,7 +164,8 @@ test_encodings (void)
     {
       gsize len;
       g_autofree char *bytes = convert (cases[i].text, cases[i].encoding, &len);
-      g_autofree char *expected = read_all (cases[i].text, strlen (cases[i].text), 4096, "UTF-8", 0);
+      g_autofree char *expected =
+        read_all (cases[i].text, strlen (cases[i].text), 4096, "UTF-8", 0);
       g_autoptr (GError) error = NULL;
       g_autoptr (KtCsv) csv = kt_csv_new ((const guint8 *) bytes, len, NULL, 0, &error);
 
@@ -183,16 +191,20 @@ test_override (void)
 static void
 test_bad_bytes (void)
 {
-  assert_rows_len ("a,b\nc,d\nx,y\377z\n", 14, "UTF-8", ',',
-                   "1:a|b\n2:c|d\n!Line 3, column 2: byte 0xFF is not valid UTF-8; choose the file's encoding");
-  assert_rows_len ("a,b\nx,\303", 7, "UTF-8", ',',
-                   "1:a|b\n!Line 2, column 2: the file ends in the middle of a character; it seems to be cut off");
+  assert_rows_len (
+    "a,b\nc,d\nx,y\377z\n", 14, "UTF-8", ',',
+    "1:a|b\n2:c|d\n!Line 3, column 2: byte 0xFF is not valid UTF-8; choose the file's encoding");
+  assert_rows_len (
+    "a,b\nx,\303", 7, "UTF-8", ',',
+    "1:a|b\n!Line 2, column 2: the file ends in the middle of a character; it seems to be cut off");
   assert_rows_len ("a,b\nx,\0y\n", 9, "UTF-8", ',',
                    "1:a|b\n!Line 2, column 2: there is a NUL byte, so this is not text");
-  assert_rows_len ("a,b\nx,\201\n", 8, "GB18030", ',',
-                   "1:a|b\n!Line 2, column 2: byte 0x81 is not valid GB18030; choose the file's encoding");
-  assert_rows_len ("a\0,\0b\0\n\0x\0", 11, "UTF-16LE", ',',
-                   "1:a|b\n!Line 2, column 1: the file ends in the middle of a character; it seems to be cut off");
+  assert_rows_len (
+    "a,b\nx,\201\n", 8, "GB18030", ',',
+    "1:a|b\n!Line 2, column 2: byte 0x81 is not valid GB18030; choose the file's encoding");
+  assert_rows_len (
+    "a\0,\0b\0\n\0x\0", 11, "UTF-16LE", ',',
+    "1:a|b\n!Line 2, column 1: the file ends in the middle of a character; it seems to be cut off");
 }
 
 static void
@@ -201,7 +213,7 @@ test_not_csv (void)
   static const struct
   {
     const char *bytes;
-    gsize       len;
+    gsize len;
     const char *word;
   } cases[] = {
     { "\211PNG\r\n\032\n\0\0\0\rIHDR", 16, "PNG image" },
@@ -209,7 +221,8 @@ test_not_csv (void)
     { "GIF89a\1\0\1\0", 10, "GIF image" },
     { "%PDF-1.4\n", 9, "PDF document" },
     { "PK\003\004\024\0\6\0\b\0\0\0!\0[Content_Types].xml", 33, ".xlsx" },
-    { "PK\003\004\024\0\0\0\0\0mimetypeapplication/vnd.oasis.opendocument.spreadsheet", 64, ".ods" },
+    { "PK\003\004\024\0\0\0\0\0mimetypeapplication/vnd.oasis.opendocument.spreadsheet", 64,
+      ".ods" },
     { "PK\003\004\024\0\0\0\0\0readme.txt", 20, "ZIP archive" },
     { "\037\213\b\0\0\0\0\0", 8, "gzip archive" },
     { "\177ELF\2\1\1\0", 8, "program" },
@@ -246,7 +259,8 @@ test_limits (void)
   for (guint i = 0; i < 5 * 1024 * 1024 / 8; i++)
     g_string_append (text, "1234,67\n");
   rows = read_all (text->str, text->len, 65536, NULL, 0);
-  g_assert_cmpstr (rows, ==, "1:a|b\n!Line 2, column 1: the quote opened there is not closed within 4 MiB");
+  g_assert_cmpstr (rows, ==,
+                   "1:a|b\n!Line 2, column 1: the quote opened there is not closed within 4 MiB");
   g_clear_pointer (&rows, g_free);
 
   g_string_assign (text, "a,b\n");
@@ -268,7 +282,8 @@ static void
 test_write (void)
 {
   static const char *const plain[] = { "a", "b,c", "d\"e", "f\ng", "", " h ", NULL };
-  static const char *const danger[] = { "=1+1", "+49 30", "-5", "-12.5", "+3e5", "@x", "\tx", "-cmd", "a=b", "-", "=a,b" };
+  static const char *const danger[] = { "=1+1", "+49 30", "-5",  "-12.5", "+3e5", "@x",
+                                        "\tx",  "-cmd",   "a=b", "-",     "=a,b" };
   g_autoptr (GString) out = g_string_new (NULL);
 
   kt_csv_write_row (out, plain, 7, FALSE);
@@ -286,7 +301,9 @@ static void
 test_round_trip (void)
 {
   static const char *const encodings[] = { "UTF-8", "UTF-16LE", "UTF-16BE", "GB18030", "UTF-32LE" };
-  static const char *const pieces[] = { "a", "bc", "\"", ",", "\n", "\r", "\r\n", ";", " ", "é", "张", "😀", "\t", "=", "sep=", "\357\273\277", "1" };
+  static const char *const pieces[] = { "a", "bc", "\"", ",", "\n", "\r", "\r\n", ";",
+                                        " ", "é",  "张", "😀", "\t", "=",  "sep=", "\357\273\277",
+                                        "1" };
 
   for (guint round = 0; round < 600; round++)
     {
@@ -341,7 +358,8 @@ test_round_trip (void)
               row++;
             }
           if (error != NULL)
-            g_test_message ("round %u, %s, %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " bytes", round, encoding, at, len);
+            g_test_message ("round %u, %s, %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " bytes", round,
+                            encoding, at, len);
           g_assert_no_error (error);
         }
       g_assert_cmpuint (row, ==, widths->len);
@@ -352,7 +370,8 @@ test_round_trip (void)
 static void
 test_garbage (void)
 {
-  static const char *const encodings[] = { NULL, "UTF-8", "UTF-16LE", "GB18030", "WINDOWS-1252", "SHIFT_JIS" };
+  static const char *const encodings[] = { NULL,      "UTF-8",        "UTF-16LE",
+                                           "GB18030", "WINDOWS-1252", "SHIFT_JIS" };
 
   for (guint round = 0; round < 20000; round++)
     {
@@ -366,8 +385,9 @@ test_garbage (void)
         {
           static const char usual[] = "a,\"\n\r;\t \357\273\277";
 
-          bytes[i] = g_test_rand_int_range (0, 3) == 0 ? (char) g_test_rand_int_range (0, 256)
-                                                       : usual[g_test_rand_int_range (0, sizeof usual - 1)];
+          bytes[i] = g_test_rand_int_range (0, 3) == 0
+                       ? (char) g_test_rand_int_range (0, 256)
+                       : usual[g_test_rand_int_range (0, sizeof usual - 1)];
         }
       at_once = read_all (bytes, len, len + 1, encoding, 0);
       in_pieces = read_all (bytes, len, 1 + (gsize) g_test_rand_int_range (0, 5), encoding, 0);
@@ -388,7 +408,10 @@ test_speed (void)
       return;
     }
   for (guint i = 0; i < 200000; i++)
-    g_string_append_printf (text, "%u,Anna Müller,\"Example GmbH, Köln\",anna.mueller@example.com,+49 30 123456,2026-01-31,12345.67\r\n", i);
+    g_string_append_printf (
+      text,
+      "%u,Anna Müller,\"Example GmbH, Köln\",anna.mueller@example.com,+49 30 123456,2026-01-31,12345.67\r\n",
+      i);
   for (guint e = 0; e < G_N_ELEMENTS (encodings); e++)
     {
       gsize len;
@@ -404,14 +427,16 @@ test_speed (void)
           {
             guint n;
 
-            kt_csv_feed (csv, (const guint8 *) bytes + at, MIN (65536, len - at), round == 3 && at + 65536 >= len, NULL);
+            kt_csv_feed (csv, (const guint8 *) bytes + at, MIN (65536, len - at),
+                         round == 3 && at + 65536 >= len, NULL);
             n_fed += MIN (65536, len - at);
             while (kt_csv_next (csv, &n, NULL, NULL) != NULL)
               n_cells += n;
           }
       seconds = g_test_timer_elapsed ();
       g_assert_cmpuint (n_cells, ==, 4 * 200000 * 7);
-      g_test_maximized_result ((double) n_fed / 1e6 / seconds, "%s: %.0f MB/s", encodings[e], (double) n_fed / 1e6 / seconds);
+      g_test_maximized_result ((double) n_fed / 1e6 / seconds, "%s: %.0f MB/s", encodings[e],
+                               (double) n_fed / 1e6 / seconds);
     }
 }
 

@@ -8,37 +8,37 @@
 
 #define ID "01900000-0000-7000-8000-000000000001"
 
-static const char schema_json[]
-  = "{'name':'test','version':1,'system':{'fields':["
-    "{'name':'created_at','type':'date_time','label':'Created','computed':true},"
-    "{'name':'deleted_at','type':'date_time','label':'Deleted','computed':true}]},"
-    "'objects':["
-    "{'object':'user','kind':'admin','label':'User','plural':'Users','title':'name',"
-    "'fields':[{'name':'name','type':'text','label':'Name'}]},"
-    "{'object':'account','kind':'object','label':'Account','plural':'Accounts','title':'name','fields':["
-    "{'name':'name','type':'text','label':'Name'},"
-    "{'name':'industry','type':'choice','label':'Industry','options':["
-    "{'value':'retail','label':{'en':'Retail','zh_CN':'零售'}},{'value':'finance','label':'Finance'}]}]},"
-    "{'object':'deal','kind':'object','label':'Deal','plural':'Deals','title':'name','fields':["
-    "{'name':'name','type':'text','label':{'en':'Name','zh_CN':'名称'}},"
-    "{'name':'stage','type':'choice','label':'Stage','options':["
-    "{'value':'draft','label':{'en':'Proposal','zh_CN':'提案'}},{'value':'sent','label':{'en':'Negotiation','zh_CN':'谈判'}},"
-    "{'value':'me','label':'Mine'}]},"
-    "{'name':'score','type':'integer','label':'Score'},"
-    "{'name':'points','type':'decimal','label':'Points','scale':2},"
-    "{'name':'amount','type':'money','label':{'en':'Amount','zh_CN':'金额'}},"
-    "{'name':'chance','type':'percent','label':'Chance'},"
-    "{'name':'hot','type':'boolean','label':'Hot'},"
-    "{'name':'close_date','type':'date','label':{'en':'Close date','zh_CN':'结单日期'}},"
-    "{'name':'met_at','type':'date_time','label':'Met'},"
-    "{'name':'phone','type':'phone','label':'Phone'},"
-    "{'name':'email','type':'email','label':'Email'},"
-    "{'name':'tags','type':'tags','label':'Tags'},"
-    "{'name':'members','type':'many','label':'Members','to':['user']},"
-    "{'name':'owner','type':'ref','label':'Owner','to':['user']},"
-    "{'name':'account','type':'ref','label':'Account','to':['account']},"
-    "{'name':'parent','type':'ref_any','label':'Parent','to':['account','user']},"
-    "{'name':'extra','type':'json','label':'Extra'}]}]}";
+static const char schema_json[] =
+  "{'name':'test','version':1,'system':{'fields':["
+  "{'name':'created_at','type':'date_time','label':'Created','computed':true},"
+  "{'name':'deleted_at','type':'date_time','label':'Deleted','computed':true}]},"
+  "'objects':["
+  "{'object':'user','kind':'admin','label':'User','plural':'Users','title':'name',"
+  "'fields':[{'name':'name','type':'text','label':'Name'}]},"
+  "{'object':'account','kind':'object','label':'Account','plural':'Accounts','title':'name','fields':["
+  "{'name':'name','type':'text','label':'Name'},"
+  "{'name':'industry','type':'choice','label':'Industry','options':["
+  "{'value':'retail','label':{'en':'Retail','zh_CN':'零售'}},{'value':'finance','label':'Finance'}]}]},"
+  "{'object':'deal','kind':'object','label':'Deal','plural':'Deals','title':'name','fields':["
+  "{'name':'name','type':'text','label':{'en':'Name','zh_CN':'名称'}},"
+  "{'name':'stage','type':'choice','label':'Stage','options':["
+  "{'value':'draft','label':{'en':'Proposal','zh_CN':'提案'}},{'value':'sent','label':{'en':'Negotiation','zh_CN':'谈判'}},"
+  "{'value':'me','label':'Mine'}]},"
+  "{'name':'score','type':'integer','label':'Score'},"
+  "{'name':'points','type':'decimal','label':'Points','scale':2},"
+  "{'name':'amount','type':'money','label':{'en':'Amount','zh_CN':'金额'}},"
+  "{'name':'chance','type':'percent','label':'Chance'},"
+  "{'name':'hot','type':'boolean','label':'Hot'},"
+  "{'name':'close_date','type':'date','label':{'en':'Close date','zh_CN':'结单日期'}},"
+  "{'name':'met_at','type':'date_time','label':'Met'},"
+  "{'name':'phone','type':'phone','label':'Phone'},"
+  "{'name':'email','type':'email','label':'Email'},"
+  "{'name':'tags','type':'tags','label':'Tags'},"
+  "{'name':'members','type':'many','label':'Members','to':['user']},"
+  "{'name':'owner','type':'ref','label':'Owner','to':['user']},"
+  "{'name':'account','type':'ref','label':'Account','to':['account']},"
+  "{'name':'parent','type':'ref_any','label':'Parent','to':['account','user']},"
+  "{'name':'extra','type':'json','label':'Extra'}]}]}";
 
 static KtSchema *schema;
 static const KtObject *deal;
@@ -57,10 +57,12 @@ make_schema (void)
 static gboolean
 filters_equal (const KtFilter *a, const KtFilter *b)
 {
-  if (a->kind != b->kind || a->term != b->term || a->via != b->via || a->field != b->field || a->op != b->op)
+  if (a->kind != b->kind || a->term != b->term || a->via != b->via || a->field != b->field
+      || a->op != b->op)
     return FALSE;
   if ((a->children != NULL ? a->children->len : 0) != (b->children != NULL ? b->children->len : 0)
-      || (a->operands != NULL ? a->operands->len : 0) != (b->operands != NULL ? b->operands->len : 0))
+      || (a->operands != NULL ? a->operands->len : 0)
+           != (b->operands != NULL ? b->operands->len : 0))
     return FALSE;
   for (guint i = 0; a->children != NULL && i < a->children->len; i++)
     if (!filters_equal (g_ptr_array_index (a->children, i), g_ptr_array_index (b->children, i)))
@@ -70,7 +72,8 @@ filters_equal (const KtFilter *a, const KtFilter *b)
       const KtOperand *x = &g_array_index (a->operands, KtOperand, i);
       const KtOperand *y = &g_array_index (b->operands, KtOperand, i);
 
-      if (x->kind != y->kind || x->offset != y->offset || x->unit != y->unit || !kt_value_equal (&x->value, &y->value))
+      if (x->kind != y->kind || x->offset != y->offset || x->unit != y->unit
+          || !kt_value_equal (&x->value, &y->value))
         return FALSE;
     }
   return TRUE;
@@ -134,7 +137,8 @@ test_comparisons (void)
   assert_text ("name = ''", "name is empty");
   assert_text ("name != null", "name is not empty");
   assert_text ("tags is null", "tags is empty");
-  assert_text ("name = \"me\" or name = \"today\" or name = true", "name = \"me\" or name = \"today\" or name = \"true\"");
+  assert_text ("name = \"me\" or name = \"today\" or name = true",
+               "name = \"me\" or name = \"today\" or name = \"true\"");
 }
 
 static void
@@ -188,12 +192,14 @@ test_references (void)
   assert_text ("members has me", "members has me");
   assert_text ("owner = me", "owner = me");
   assert_text ("owner in (me, \"me\", Anna)", "owner in (me, \"me\", \"anna\")");
-  assert_text ("account.industry in (\"retail\", \"Finance\")", "account.industry in (\"retail\", \"finance\")");
+  assert_text ("account.industry in (\"retail\", \"Finance\")",
+               "account.industry in (\"retail\", \"finance\")");
   assert_text ("account.name is empty", "account.name is empty");
   assert_fails ("account = me", "only a reference to a user");
   assert_fails ("account = user:" ID, "does not refer to “user”");
   assert_fails ("parent.name = x", "does not refer to one kind");
-  assert_fails ("account.industri = retail", "no field “industri” in account; did you mean “industry”?");
+  assert_fails ("account.industri = retail",
+                "no field “industri” in account; did you mean “industry”?");
   assert_fails ("account.owner.name = x", "only one step");
   assert_fails ("name.x = 1", "does not refer");
 }
@@ -216,14 +222,16 @@ static void
 test_logic (void)
 {
   assert_text ("hot = true and score = 1 or score = 2", "hot = true and score = 1 or score = 2");
-  assert_text ("hot = true and (score = 1 or score = 2)", "hot = true and (score = 1 or score = 2)");
+  assert_text ("hot = true and (score = 1 or score = 2)",
+               "hot = true and (score = 1 or score = 2)");
   assert_text ("((hot = true))", "hot = true");
   assert_text ("not hot = true and score = 1", "not (hot = true) and score = 1");
   assert_text ("not (hot = true and score = 1)", "not (hot = true and score = 1)");
   assert_text ("not not hot = true", "not (not (hot = true))");
   assert_text ("score not in (1, 2)", "not (score in (1, 2))");
   assert_text ("name not contains x", "not (name contains \"x\")");
-  assert_text ("score = 1 and (score = 2 and score = 3)", "score = 1 and (score = 2 and score = 3)");
+  assert_text ("score = 1 and (score = 2 and score = 3)",
+               "score = 1 and (score = 2 and score = 3)");
   assert_text ("score = 1 or (score = 2 or score = 3)", "score = 1 or (score = 2 or score = 3)");
   assert_text ("not true", "not true");
 }
@@ -231,7 +239,8 @@ test_logic (void)
 static void
 test_messages (void)
 {
-  assert_fails ("stagee = draft", "Near “stagee = draft”: no field “stagee” in deal; did you mean “stage”?");
+  assert_fails ("stagee = draft",
+                "Near “stagee = draft”: no field “stagee” in deal; did you mean “stage”?");
   assert_fails ("Amount = 1", "did you mean “amount”?");
   assert_fails ("金额 = 1", "did you mean “amount”?");
   assert_fails ("xyzzy = 1", "no field “xyzzy” in deal");
@@ -302,18 +311,36 @@ static KtFilter *
 random_comparison (void)
 {
   static const char *const texts[] = {
-    "name = \"%s\"", "name contains \"%s\"", "account = \"%s\"", "owner in (me, \"%s\", " ID ")", "tags has \"%s\"", "name < \"%s\"",
-    "account.name starts \"%s\"", "parent contains \"%s\"",
+    "name = \"%s\"",
+    "name contains \"%s\"",
+    "account = \"%s\"",
+    "owner in (me, \"%s\", " ID ")",
+    "tags has \"%s\"",
+    "name < \"%s\"",
+    "account.name starts \"%s\"",
+    "parent contains \"%s\"",
   };
   static const char *const numbers[] = {
-    "score = %d", "points >= %d", "amount < %d", "amount != %d CNY", "chance <= %d", "rev > %d", "score in (%d, 1, 2)",
-    "close_date = today%+dd", "met_at > now%+dh", "met_at <= today%+dm", "close_date < today%+dy",
+    "score = %d",          "points >= %d",           "amount < %d",
+    "amount != %d CNY",    "chance <= %d",           "rev > %d",
+    "score in (%d, 1, 2)", "close_date = today%+dd", "met_at > now%+dh",
+    "met_at <= today%+dm", "close_date < today%+dy",
   };
   static const char *const fixed[] = {
-    "hot = true", "stage in (\"draft\", \"sent\")", "name is empty", "close_date = 2026-01-31", "met_at < 2026-01-31",
-    "id = " ID, "parent = account:" ID, "deleted = true", "members has me", "extra is not empty", "true",
+    "hot = true",
+    "stage in (\"draft\", \"sent\")",
+    "name is empty",
+    "close_date = 2026-01-31",
+    "met_at < 2026-01-31",
+    "id = " ID,
+    "parent = account:" ID,
+    "deleted = true",
+    "members has me",
+    "extra is not empty",
+    "true",
   };
-  static const char *const pieces[] = { "a", "B", "é", "张", "'", "\"\"", " ", "(", ")", "and", ",", "me", "=", "\n", "%" };
+  static const char *const pieces[] = { "a", "B",   "é", "张", "'", "\"\"", " ", "(",
+                                        ")", "and", ",", "me", "=", "\n",   "%" };
   g_autofree char *text = NULL;
   g_autoptr (GError) error = NULL;
   KtFilter *filter;
@@ -337,9 +364,11 @@ random_comparison (void)
         const char *format = numbers[g_test_rand_int_range (0, G_N_ELEMENTS (numbers))];
         const char *hole = strchr (format, '%');
         gboolean sign = hole[1] == '+';
-        g_autofree char *number = g_strdup_printf (sign ? "%+d" : "%d", g_test_rand_int_range (-1000, 1000));
+        g_autofree char *number =
+          g_strdup_printf (sign ? "%+d" : "%d", g_test_rand_int_range (-1000, 1000));
 
-        text = g_strdup_printf ("%.*s%s%s", (int) (hole - format), format, number, hole + (sign ? 3 : 2));
+        text = g_strdup_printf ("%.*s%s%s", (int) (hole - format), format, number,
+                                hole + (sign ? 3 : 2));
       }
       break;
     default:
@@ -356,13 +385,19 @@ random_comparison (void)
 static KtFilter *
 random_filter (guint depth)
 {
-  KtFilterKind kind = depth == 0 ? KT_FILTER_COMPARE : (KtFilterKind) g_test_rand_int_range (KT_FILTER_AND, KT_FILTER_COMPARE + 1);
+  KtFilterKind kind =
+    depth == 0 ? KT_FILTER_COMPARE
+               : (KtFilterKind) g_test_rand_int_range (KT_FILTER_AND, KT_FILTER_COMPARE + 1);
   KtFilter *filter;
   guint n;
 
   if (kind == KT_FILTER_COMPARE)
     return random_comparison ();
-  filter = kt_filter_parse (deal, kind == KT_FILTER_AND ? "hot = true and hot = false" : kind == KT_FILTER_OR ? "hot = true or hot = false" : "not true", NULL);
+  filter = kt_filter_parse (deal,
+                            kind == KT_FILTER_AND  ? "hot = true and hot = false"
+                            : kind == KT_FILTER_OR ? "hot = true or hot = false"
+                                                   : "not true",
+                            NULL);
   g_ptr_array_set_size (filter->children, 0);
   n = kind == KT_FILTER_NOT ? 1 : (guint) g_test_rand_int_range (2, 4);
   for (guint i = 0; i < n; i++)
@@ -397,8 +432,14 @@ static void
 test_garbage (void)
 {
   static const char *const words[] = {
-    "name", "stage", "amount", "owner", "account.name", "close_date", "tags", "id", "=", "!=", "<", ">=", "contains", "in", "has",
-    "is", "not", "empty", "and", "or", "(", ")", ",", "'x'", "\"", "draft", "me", "today", "today+3d", "12", "-1.5", "EUR", ID, "null", "true", "+", "…", ".", ":",
+    "name",       "stage", "amount",   "owner",    "account.name",
+    "close_date", "tags",  "id",       "=",        "!=",
+    "<",          ">=",    "contains", "in",       "has",
+    "is",         "not",   "empty",    "and",      "or",
+    "(",          ")",     ",",        "'x'",      "\"",
+    "draft",      "me",    "today",    "today+3d", "12",
+    "-1.5",       "EUR",   ID,         "null",     "true",
+    "+",          "…",     ".",        ":",
   };
   guint n_good = 0;
 
@@ -410,7 +451,9 @@ test_garbage (void)
       guint n = (guint) g_test_rand_int_range (1, 8);
 
       for (guint j = 0; j < n; j++)
-        g_string_append_printf (text, "%s%s", words[g_test_rand_int_range (0, G_N_ELEMENTS (words))], g_test_rand_bit () ? " " : "");
+        g_string_append_printf (text, "%s%s",
+                                words[g_test_rand_int_range (0, G_N_ELEMENTS (words))],
+                                g_test_rand_bit () ? " " : "");
       filter = kt_filter_parse (deal, text->str, &error);
       g_assert_true ((filter == NULL) == (error != NULL));
       if (filter != NULL)
@@ -486,7 +529,7 @@ test_sort (void)
   g_clear_error (&error);
   g_assert_false (kt_query_parse_sort (query, "name,,score", &error));
   g_clear_error (&error);
-  g_assert_cmpuint (query->sort->len, ==, 3);   /* untouched by what failed */
+  g_assert_cmpuint (query->sort->len, ==, 3); /* untouched by what failed */
   g_assert_true (kt_query_parse_sort (query, "", &error));
   g_assert_cmpuint (query->sort->len, ==, 0);
 }

@@ -23,7 +23,7 @@ test_fold (void)
   assert_fold ("  Hello\t\n  World ", "hello world");
   assert_fold ("Müller", "muller");
   assert_fold ("Mu\314\210ller", "muller");
-  assert_fold ("M\303\274\314\201ller", "muller");           /* ü with another mark on it */
+  assert_fold ("M\303\274\314\201ller", "muller"); /* ü with another mark on it */
   assert_fold ("STRASSE straße STRAẞE", "strasse strasse strasse");
   assert_fold ("Łódź Øresund Æ", "lodz oresund ae");
   assert_fold ("İstanbul", "istanbul");
@@ -32,12 +32,12 @@ test_fold (void)
   assert_fold ("ﬁn №5", "fin no5");
   assert_fold ("张三\302\240李四", "张三 李四");
   assert_fold ("한국어", "한국어");
-  assert_fold ("\341\204\222\341\205\241\341\206\253", "한");  /* jamo */
+  assert_fold ("\341\204\222\341\205\241\341\206\253", "한"); /* jamo */
   assert_fold ("が", "が");
   assert_fold ("か\343\202\231", "が");
   assert_fold ("Ελλάδα Σίσυφος", "ελλαδα σισυφοσ");
   assert_fold ("Ёлка", "елка");
-  assert_fold ("co\302\255operate", "cooperate");              /* soft hyphen */
+  assert_fold ("co\302\255operate", "cooperate"); /* soft hyphen */
   assert_fold ("😀 A", "😀 a");
   assert_fold ("\314\201", "");
   assert_fold ("नमस्ते", "नमस्ते");
@@ -46,7 +46,8 @@ test_fold (void)
 static void
 test_squash (void)
 {
-  static const char *const same[] = { "GTX Pro", "GTXPro", "gtx-pro", " G.T.X. (pro)", "ＧＴＸ　ＰＲＯ" };
+  static const char *const same[] = { "GTX Pro", "GTXPro", "gtx-pro", " G.T.X. (pro)",
+                                      "ＧＴＸ　ＰＲＯ" };
 
   for (guint i = 0; i < G_N_ELEMENTS (same); i++)
     {
@@ -76,7 +77,7 @@ test_normalize (void)
     { "张三", "张三" },
     { "か\343\202\231", "が" },
     { "\344\270\200\314\201", "\344\270\200\314\201" },
-    { "e\314\201\314\247", "\310\251\314\201" },      /* order of marks */
+    { "e\314\201\314\247", "\310\251\314\201" }, /* order of marks */
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -89,7 +90,7 @@ test_normalize (void)
     }
   g_assert_null (kt_text_normalize ("a\377b", -1));
   g_assert_null (kt_text_normalize ("a\0b", 3));
-  g_assert_null (kt_text_normalize ("\355\240\200", -1));    /* a surrogate */
+  g_assert_null (kt_text_normalize ("\355\240\200", -1)); /* a surrogate */
   g_assert_null (kt_text_normalize ("\303", 1));
 }
 
@@ -119,7 +120,8 @@ test_index_terms (void)
   assert_terms ("abc 2026-01-31", "abc 2026 01 31 20260131");
   assert_terms ("x1-23456", "x1 23456 x123456");
   /* Two numbers on two lines are two. */
-  assert_terms ("030 123456\n040 654321", "030 123456 040 654321 030123456 30123456 040654321 40654321");
+  assert_terms ("030 123456\n040 654321",
+                "030 123456 040 654321 030123456 30123456 040654321 40654321");
 }
 
 static void
@@ -174,11 +176,13 @@ test_match (void)
   assert_match ("张三", "\"张 三\"");
   assert_match ("张三 an", "\"张 三\" AND \"an\"*");
   assert_match ("foo\" OR bar*", "(\"foo\" AND \"or\" AND \"bar\"*) OR \"fooorbar\"*");
-  assert_match ("+49 (30) 123-456", "(\"4930123456\"* OR (\"49\" AND \"30\" AND \"123\" AND \"456\"*))");
+  assert_match ("+49 (30) 123-456",
+                "(\"4930123456\"* OR (\"49\" AND \"30\" AND \"123\" AND \"456\"*))");
   assert_match ("+4930123456", "(\"4930123456\"*)");
   assert_match ("0049 30 123", "(\"4930123\"* OR (\"0049\" AND \"30\" AND \"123\"*))");
   assert_match ("030123456", "(\"030123456\"* OR \"30123456\"*)");
-  assert_match ("anna 030 123456", "\"anna\" AND (\"030123456\"* OR \"30123456\"* OR (\"030\" AND \"123456\"*))");
+  assert_match ("anna 030 123456",
+                "\"anna\" AND (\"030123456\"* OR \"30123456\"* OR (\"030\" AND \"123456\"*))");
 }
 
 /* Whatever is typed, the expression has balanced quotes and parentheses. */
@@ -196,7 +200,9 @@ test_match_is_balanced (void)
       gboolean quoted = FALSE;
 
       for (guint j = 0; j < n; j++)
-        g_string_append_unichar (typed, g_utf8_get_char (g_utf8_offset_to_pointer (alphabet, g_test_rand_int_range (0, (int) g_utf8_strlen (alphabet, -1)))));
+        g_string_append_unichar (
+          typed, g_utf8_get_char (g_utf8_offset_to_pointer (
+                   alphabet, g_test_rand_int_range (0, (int) g_utf8_strlen (alphabet, -1)))));
       match = kt_text_match (typed->str);
       for (const char *p = match; p != NULL && *p != '\0'; p++)
         {
@@ -287,7 +293,8 @@ test_fold_any (void)
       for (guint j = 0; j < n; j++)
         {
           static const gunichar limits[] = { 0x7f, 0x250, 0x370, 0x1200, 0x3100, 0x10000, 0x30000 };
-          gunichar c = (gunichar) g_test_rand_int_range (1, (gint32) limits[g_test_rand_int_range (0, G_N_ELEMENTS (limits))]);
+          gunichar c = (gunichar) g_test_rand_int_range (
+            1, (gint32) limits[g_test_rand_int_range (0, G_N_ELEMENTS (limits))]);
 
           if (g_unichar_validate (c))
             g_string_append_unichar (text, c);
