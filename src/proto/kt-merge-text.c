@@ -31,7 +31,8 @@
 
 typedef struct
 {
-  char **text; /* owned */
+  char *copy;  /* owned: the text, its newlines made NULs */
+  char **text; /* owned array into it */
   int *id;     /* owned: equal lines have equal ids */
   int n;
 } Lines;
@@ -39,22 +40,45 @@ typedef struct
 static void
 lines_clear (Lines *lines)
 {
-  g_clear_pointer (&lines->text, g_strfreev);
+  g_clear_pointer (&lines->copy, g_free);
+  g_clear_pointer (&lines->text, g_free);
   g_clear_pointer (&lines->id, g_free);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Lines, lines_clear)
 
-/* @known borrows the lines. */
+static int
+count_lines (const char *text, gsize len)
+{
+  int n = len > 0 ? 1 : 0;
+
+  for (gsize i = 0; i < len; i++)
+    n += text[i] == '\n';
+  return n;
+}
+
+/* @known borrows the lines. The empty text has none. */
 static void
 lines_init (Lines *lines, const char *text, GHashTable *known)
 {
-  lines->text = g_strsplit (text != NULL ? text : "", "\n", -1);
-  lines->n = (int) g_strv_length (lines->text);
+  gsize len = text != NULL ? strlen (text) : 0;
+  char *at, *end;
+
+  lines->copy = g_strndup (text, len);
+  lines->n = count_lines (lines->copy, len);
+  lines->text = g_new (char *, lines->n + 1);
   lines->id = g_new (int, lines->n + 1);
+  at = lines->copy;
+  end = at + len;
   for (int i = 0; i < lines->n; i++)
     {
+      char *newline = memchr (at, '\n', (gsize) (end - at));
       gpointer id;
+
+      if (newline != NULL)
+        *newline = '\0';
+      lines->text[i] = at;
+      at = newline != NULL ? newline + 1 : end;
 
       if (!g_hash_table_lookup_extended (known, lines->text[i], NULL, &id))
         {
