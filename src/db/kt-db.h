@@ -29,7 +29,7 @@ typedef enum
 } KtDbFlags;
 
 /* @uri: a path (SQLite, WAL, synchronous=FULL for what is promised durable, foreign keys off, busy
- * timeout 5 s, cache and mmap sized for lists) or postgresql://…  ; ":memory:" works. */
+ * timeout 5 s, cache sized for lists, no mmap: a bad disk shall be an error and not a signal) or postgresql://…  ; ":memory:" works. */
 KtDb     *kt_db_open    (const char *uri, KtDbFlags flags, GError **error);
 void      kt_db_close   (KtDb *db);                      /* accepts NULL; rolls back what is open */
 KtDialect kt_db_dialect (KtDb *db);

@@ -67,7 +67,7 @@ void        kt_sql_append_value (KtSql *sql, const KtValue *value);        /* on
 void        kt_sql_append_int (KtSql *sql, gint64 value);
 void        kt_sql_append_column (KtSql *sql, const char *alias, const KtField *field);
 /* "(…)" for the filter over table alias @alias. Text comparisons use kt_fold(): an SQL function registered on
- * SQLite (both ends); on PostgreSQL lower(unaccent-free) as near as it gets — documented difference. */
+ * SQLite (both ends); on PostgreSQL an expression (kt-db-pg-text.c) that differs for rare full case foldings only. */
 gboolean    kt_sql_append_filter (KtSql *sql, const KtFilter *filter, const char *alias, GError **error);
 /* Whole statement for a query: SELECT @what FROM table o WHERE … ORDER BY … , o.id LIMIT. @order_key: gives the ORDER BY expression
  * of a sort (the store has collation keys); NULL func: the column itself, refs by the referenced title. Full text is the store's. */

@@ -6,17 +6,37 @@
 
 #include "base/kt-text.h"
 
-#define ENDLESS "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < 2000000000) SELECT count(*) FROM c"
+#define ENDLESS \
+  "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < 2000000000) SELECT count(*) FROM c"
 
 static void
 test_values_come_back (Fixture *fixture, gconstpointer data)
 {
   static const char *const texts[] = {
-    "", " ", "  trailing  ", "O'Reilly", "\"quoted\"", "back\\slash", "100 %", "a\nb\tc\r\n", "$1 ?1 :x",
-    "müller 客户 عميل", "\360\237\230\200\360\237\221\251\342\200\215\360\237\222\273", "e\314\201", "\357\277\275",
+    "",
+    " ",
+    "  trailing  ",
+    "O'Reilly",
+    "\"quoted\"",
+    "back\\slash",
+    "100 %",
+    "a\nb\tc\r\n",
+    "$1 ?1 :x",
+    "müller 客户 عميل",
+    "\360\237\230\200\360\237\221\251\342\200\215\360\237\222\273",
+    "e\314\201",
+    "\357\277\275",
   };
-  static const gint64 integers[] = { 0, 1, -1, 127, G_MAXINT32, (gint64) G_MAXINT32 + 1, G_MININT64, G_MAXINT64,
-                                     G_GINT64_CONSTANT (999999999999999999), G_GINT64_CONSTANT (-999999999999999999) };
+  static const gint64 integers[] = { 0,
+                                     1,
+                                     -1,
+                                     127,
+                                     G_MAXINT32,
+                                     (gint64) G_MAXINT32 + 1,
+                                     G_MININT64,
+                                     G_MAXINT64,
+                                     G_GINT64_CONSTANT (999999999999999999),
+                                     G_GINT64_CONSTANT (-999999999999999999) };
   g_autoptr (GError) error = NULL;
   g_autofree char *large = g_strnfill (1 << 20, 'x');
   guint8 bytes[256];
@@ -33,9 +53,11 @@ test_values_come_back (Fixture *fixture, gconstpointer data)
     {
       g_autofree char *text = NULL;
 
-      kt_db_run (fixture->db, &error, "INSERT INTO v (t) VALUES (?1)", KT_BIND_TEXT, texts[i], KT_BIND_END);
+      kt_db_run (fixture->db, &error, "INSERT INTO v (t) VALUES (?1)", KT_BIND_TEXT, texts[i],
+                 KT_BIND_END);
       g_assert_no_error (error);
-      kt_db_get_text (fixture->db, &text, &error, "SELECT t FROM v WHERE t = ?1", KT_BIND_TEXT, texts[i], KT_BIND_END);
+      kt_db_get_text (fixture->db, &text, &error, "SELECT t FROM v WHERE t = ?1", KT_BIND_TEXT,
+                      texts[i], KT_BIND_END);
       g_assert_no_error (error);
       g_assert_cmpstr (text, ==, texts[i]);
     }
@@ -43,18 +65,24 @@ test_values_come_back (Fixture *fixture, gconstpointer data)
     {
       gint64 integer = 42;
 
-      kt_db_run (fixture->db, &error, "INSERT INTO v (i) VALUES (?1)", KT_BIND_INT, integers[i], KT_BIND_END);
+      kt_db_run (fixture->db, &error, "INSERT INTO v (i) VALUES (?1)", KT_BIND_INT, integers[i],
+                 KT_BIND_END);
       g_assert_no_error (error);
-      kt_db_get_int (fixture->db, 0, &integer, &error, "SELECT i FROM v WHERE i = ?1", KT_BIND_INT, integers[i], KT_BIND_END);
+      kt_db_get_int (fixture->db, 0, &integer, &error, "SELECT i FROM v WHERE i = ?1", KT_BIND_INT,
+                     integers[i], KT_BIND_END);
       g_assert_no_error (error);
       g_assert_cmpint (integer, ==, integers[i]);
     }
 
   exec_ok (fixture->db, "DELETE FROM v");
-  kt_db_run (fixture->db, &error, "INSERT INTO v (n, t, b) VALUES (1, ?1, ?2)", KT_BIND_TEXT, large, KT_BIND_BLOB, bytes, sizeof bytes, KT_BIND_END);
-  kt_db_run (fixture->db, &error, "INSERT INTO v (n, t, b) VALUES (2, ?1, ?2)", KT_BIND_TEXT, NULL, KT_BIND_ID, &id, KT_BIND_END);
-  kt_db_run (fixture->db, &error, "INSERT INTO v (n, b) VALUES (3, ?1)", KT_BIND_BLOB, NULL, (gsize) 0, KT_BIND_END);
-  kt_db_run (fixture->db, &error, "INSERT INTO v (n, b) VALUES (4, ?1)", KT_BIND_ID, NULL, KT_BIND_END);
+  kt_db_run (fixture->db, &error, "INSERT INTO v (n, t, b) VALUES (1, ?1, ?2)", KT_BIND_TEXT, large,
+             KT_BIND_BLOB, bytes, sizeof bytes, KT_BIND_END);
+  kt_db_run (fixture->db, &error, "INSERT INTO v (n, t, b) VALUES (2, ?1, ?2)", KT_BIND_TEXT, NULL,
+             KT_BIND_ID, &id, KT_BIND_END);
+  kt_db_run (fixture->db, &error, "INSERT INTO v (n, b) VALUES (3, ?1)", KT_BIND_BLOB, NULL,
+             (gsize) 0, KT_BIND_END);
+  kt_db_run (fixture->db, &error, "INSERT INTO v (n, b) VALUES (4, ?1)", KT_BIND_ID, NULL,
+             KT_BIND_END);
   g_assert_no_error (error);
 
   stmt = kt_db_stmt (fixture->db, "SELECT n, i, t, b FROM v ORDER BY n", &error);
@@ -92,7 +120,9 @@ test_order_is_by_bytes (Fixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
   KT_STMT_SCOPE *stmt = NULL;
 
-  exec_ok (fixture->db, "CREATE TABLE v (t TEXT); INSERT INTO v VALUES ('b'), ('A'), ('a'), ('B'), ('ä'), ('Z'), ('_')");
+  exec_ok (
+    fixture->db,
+    "CREATE TABLE v (t TEXT); INSERT INTO v VALUES ('b'), ('A'), ('a'), ('B'), ('ä'), ('Z'), ('_')");
   stmt = kt_db_stmt (fixture->db, "SELECT t FROM v ORDER BY t", &error);
   while (kt_stmt_step (stmt, &error) == KT_STEP_ROW)
     g_string_append (got, kt_stmt_text (stmt, 0));
@@ -107,13 +137,17 @@ test_run_counts_changes (Fixture *fixture, gconstpointer data)
   char *none = (char *) "x";
 
   exec_ok (fixture->db, "CREATE TABLE v (a INTEGER); INSERT INTO v VALUES (1), (2), (3)");
-  g_assert_cmpint (kt_db_run (fixture->db, &error, "UPDATE v SET a = a + 1 WHERE a >= ?1", KT_BIND_INT, (gint64) 2, KT_BIND_END), ==, 2);
-  g_assert_cmpint (kt_db_run (fixture->db, &error, "UPDATE v SET a = 0 WHERE a > 100", KT_BIND_END), ==, 0);
+  g_assert_cmpint (kt_db_run (fixture->db, &error, "UPDATE v SET a = a + 1 WHERE a >= ?1",
+                              KT_BIND_INT, (gint64) 2, KT_BIND_END),
+                   ==, 2);
+  g_assert_cmpint (kt_db_run (fixture->db, &error, "UPDATE v SET a = 0 WHERE a > 100", KT_BIND_END),
+                   ==, 0);
   g_assert_cmpint (kt_db_run (fixture->db, &error, "SELECT a FROM v", KT_BIND_END), ==, 0);
   g_assert_cmpint (kt_db_run (fixture->db, &error, "DELETE FROM v", KT_BIND_END), ==, 3);
   g_assert_no_error (error);
   g_assert_cmpint (int_of (fixture->db, "SELECT max(a) FROM v"), ==, -1);
-  g_assert_true (kt_db_get_text (fixture->db, &none, &error, "SELECT 'x' WHERE 1 = 2", KT_BIND_END));
+  g_assert_true (
+    kt_db_get_text (fixture->db, &none, &error, "SELECT 'x' WHERE 1 = 2", KT_BIND_END));
   g_assert_null (none);
 }
 
@@ -173,7 +207,9 @@ test_after_an_error_only_rollback_is_left (Fixture *fixture, gconstpointer data)
   exec_ok (fixture->db, "CREATE TABLE v (a INTEGER NOT NULL UNIQUE)");
   begin_ok (fixture->db, KT_TX_WRITE);
   exec_ok (fixture->db, "INSERT INTO v VALUES (1)");
-  g_assert_cmpint (kt_db_run (fixture->db, &error, "INSERT INTO v VALUES (?1)", KT_BIND_INT, (gint64) 1, KT_BIND_END), ==, -1);
+  g_assert_cmpint (kt_db_run (fixture->db, &error, "INSERT INTO v VALUES (?1)", KT_BIND_INT,
+                              (gint64) 1, KT_BIND_END),
+                   ==, -1);
   g_assert_error (error, KT_ERROR, KT_ERROR_CONFLICT);
   g_clear_error (&error);
   g_assert_false (kt_db_commit (fixture->db, &error));
@@ -210,16 +246,20 @@ test_errors_hold_no_values (Fixture *fixture, gconstpointer data)
     int code;
   } cases[] = {
     { "INSERT INTO v (a) VALUES (?1)", KT_ERROR_CONFLICT },
-    { "INSERT INTO v (a, b) VALUES ('x', CASE WHEN ?1 = 'secret' THEN NULL ELSE 'x' END)", KT_ERROR_INTERNAL },
+    { "INSERT INTO v (a, b) VALUES ('x', CASE WHEN ?1 = 'secret' THEN NULL ELSE 'x' END)",
+      KT_ERROR_INTERNAL },
     { "INSERT INTO nowhere (a) VALUES (?1)", KT_ERROR_INTERNAL },
   };
 
-  exec_ok (fixture->db, "CREATE TABLE v (a TEXT UNIQUE, b TEXT NOT NULL DEFAULT 'x'); INSERT INTO v (a) VALUES ('secret')");
+  exec_ok (
+    fixture->db,
+    "CREATE TABLE v (a TEXT UNIQUE, b TEXT NOT NULL DEFAULT 'x'); INSERT INTO v (a) VALUES ('secret')");
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autoptr (GError) error = NULL;
 
-      g_assert_cmpint (kt_db_run (fixture->db, &error, cases[i].sql, KT_BIND_TEXT, "secret", KT_BIND_END), ==, -1);
+      g_assert_cmpint (
+        kt_db_run (fixture->db, &error, cases[i].sql, KT_BIND_TEXT, "secret", KT_BIND_END), ==, -1);
       g_assert_error (error, KT_ERROR, cases[i].code);
       if (strstr (cases[i].sql, "secret") == NULL)
         g_assert_null (strstr (error->message, "secret"));
@@ -346,7 +386,8 @@ test_migrations_run_once (Fixture *fixture, gconstpointer data)
   g_assert_true (kt_db_migrate (other, "test", steps, 3, &calls, &error));
   g_assert_no_error (error);
   g_assert_cmpint (calls, ==, 1);
-  g_assert_cmpint (int_of (other, "SELECT version FROM kt_version WHERE component = 'test'"), ==, 5);
+  g_assert_cmpint (int_of (other, "SELECT version FROM kt_version WHERE component = 'test'"), ==,
+                   5);
   g_assert_true (kt_db_table_exists (other, "two", &exists, &error));
   g_assert_true (exists);
   g_assert_true (kt_db_table_exists (other, "three", &exists, &error));
@@ -356,7 +397,8 @@ test_migrations_run_once (Fixture *fixture, gconstpointer data)
 static void
 test_a_newer_database_is_refused (Fixture *fixture, gconstpointer data)
 {
-  static const KtMigration steps[] = { { 1, "CREATE TABLE one (a INTEGER)", NULL }, { 2, "CREATE TABLE two (a INTEGER)", NULL } };
+  static const KtMigration steps[] = { { 1, "CREATE TABLE one (a INTEGER)", NULL },
+                                       { 2, "CREATE TABLE two (a INTEGER)", NULL } };
   g_autoptr (GError) error = NULL;
 
   g_assert_true (kt_db_migrate (fixture->db, "test", steps, 2, NULL, &error));
@@ -369,7 +411,8 @@ test_a_newer_database_is_refused (Fixture *fixture, gconstpointer data)
 static void
 test_a_failing_migration_leaves_nothing (Fixture *fixture, gconstpointer data)
 {
-  static const KtMigration steps[] = { { 1, "CREATE TABLE one (a INTEGER)", NULL }, { 2, NULL, failing_cb } };
+  static const KtMigration steps[] = { { 1, "CREATE TABLE one (a INTEGER)", NULL },
+                                       { 2, NULL, failing_cb } };
   g_autoptr (GError) error = NULL;
   gboolean exists = TRUE;
 
@@ -402,9 +445,36 @@ static void
 test_text_folds_as_in_memory (Fixture *fixture, gconstpointer data)
 {
   static const char *const texts[] = {
-    "Müller", "MÜLLER", "  two   words\t", "ÀÉÎõü", "Straße", "ＡＢＣ１２", "客户 公司", "ΣΊΣΥΦΟΣ", "Ελλάς", "ёлка", "Йод",
-    "가나다", "がぎ", "ǅ", "ﬁn", "½", "a\314\201\314\247", "İstanbul", "ไทย", "עִבְרִית", "x\302\240y", "emoji 😀",
-    "Łódź", "Ørsted", "Æsir ŒUVRE", "þorn Ðað", "soft\302\255hyphen", "zero\342\200\213width", "a\342\200\250b", "🏴‍☠️",
+    "Müller",
+    "MÜLLER",
+    "  two   words\t",
+    "ÀÉÎõü",
+    "Straße",
+    "ＡＢＣ１２",
+    "客户 公司",
+    "ΣΊΣΥΦΟΣ",
+    "Ελλάς",
+    "ёлка",
+    "Йод",
+    "가나다",
+    "がぎ",
+    "ǅ",
+    "ﬁn",
+    "½",
+    "a\314\201\314\247",
+    "İstanbul",
+    "ไทย",
+    "עִבְרִית",
+    "x\302\240y",
+    "emoji 😀",
+    "Łódź",
+    "Ørsted",
+    "Æsir ŒUVRE",
+    "þorn Ðað",
+    "soft\302\255hyphen",
+    "zero\342\200\213width",
+    "a\342\200\250b",
+    "🏴‍☠️",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -413,7 +483,8 @@ test_text_folds_as_in_memory (Fixture *fixture, gconstpointer data)
       g_autofree char *expected = kt_text_fold (texts[i]);
       g_autofree char *got = NULL;
 
-      kt_db_get_text (fixture->db, &got, &error, "SELECT kt_fold(?1)", KT_BIND_TEXT, texts[i], KT_BIND_END);
+      kt_db_get_text (fixture->db, &got, &error, "SELECT kt_fold(?1)", KT_BIND_TEXT, texts[i],
+                      KT_BIND_END);
       g_assert_no_error (error);
       g_assert_cmpstr (got, ==, expected);
     }
@@ -436,7 +507,8 @@ test_a_lost_connection_is_said (Fixture *fixture, gconstpointer data)
   other = fixture_open_another (fixture);
   pid = int_of (other, "SELECT pg_backend_pid()");
   begin_ok (other, KT_TX_WRITE);
-  kt_db_run (fixture->db, &error, "SELECT pg_terminate_backend(CAST(?1 AS int))", KT_BIND_INT, pid, KT_BIND_END);
+  kt_db_run (fixture->db, &error, "SELECT pg_terminate_backend(CAST(?1 AS int))", KT_BIND_INT, pid,
+             KT_BIND_END);
   g_assert_no_error (error);
   g_assert_cmpint (kt_db_run (other, &error, "SELECT 1", KT_BIND_END), ==, -1);
   g_assert_error (error, KT_ERROR, KT_ERROR_NETWORK);
@@ -468,11 +540,14 @@ test_text_that_is_none_is_refused (Fixture *fixture, gconstpointer data)
       return;
     }
   exec_ok (fixture->db, "CREATE TABLE v (t TEXT)");
-  g_assert_cmpint (kt_db_run (fixture->db, &error, "INSERT INTO v VALUES (?1)", KT_BIND_TEXT, "a\377b", KT_BIND_END), ==, -1);
+  g_assert_cmpint (kt_db_run (fixture->db, &error, "INSERT INTO v VALUES (?1)", KT_BIND_TEXT,
+                              "a\377b", KT_BIND_END),
+                   ==, -1);
   g_assert_error (error, KT_ERROR, KT_ERROR_INVALID);
 }
 
-#define ADD(name, function) g_test_add ("/connection/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
+#define ADD(name, function) \
+  g_test_add ("/connection/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
 int
 main (int argc, char **argv)

@@ -7,10 +7,11 @@
 #include "base/kt-env.h"
 #include "base/kt-query.h"
 
-#define OBJECT(name, title, fields)                                                                \
-  "{'object':'" name "','kind':'object','group':'test','label':'L','plural':'L','icon':'x',"        \
+#define OBJECT(name, title, fields)                                                          \
+  "{'object':'" name "','kind':'object','group':'test','label':'L','plural':'L','icon':'x'," \
   "'sync':'scope','conflict':'merge','title':'" title "','fields':[" fields "]}"
 
+/* clang-format off */
 #define OBJECTS                                                                                    \
   OBJECT ("account", "name",                                                                       \
           "{'name':'name','type':'text','label':'L'},"                                             \
@@ -35,6 +36,7 @@
   ","                                                                                              \
   OBJECT ("line", "deal", "{'name':'deal','type':'ref','to':['deal'],'label':'L'}")                \
   "," OBJECT ("part", "line", "{'name':'line','type':'ref','to':['line'],'label':'L'}")
+/* clang-format on */
 
 /* Ids are made from one number: accounts 1–, deals 101–, users 201–, lines 301–, parts 401–. */
 #define ID(last) "01900000-0000-7000-8000-00000000" last
@@ -49,40 +51,65 @@
 
 typedef struct
 {
-  Fixture   base;
+  Fixture base;
   KtSchema *schema;
 } FilterFixture;
 
 static const struct
 {
   const char *object;
-  guint       number;
-  const char *fields[30];      /* name, JSON … */
+  guint number;
+  const char *fields[30]; /* name, JSON … */
 } records[] = {
-  { "account", 1, { "name", "\"Acme GmbH\"", "industry", "\"retail\"", "parent", "\"" A2 "\"", NULL } },
+  { "account",
+    1,
+    { "name", "\"Acme GmbH\"", "industry", "\"retail\"", "parent", "\"" A2 "\"", NULL } },
   { "account", 2, { "name", "\"\303\211clair  Co\"", "industry", "\"finance\"", NULL } },
   { "user", 201, { "name", "\"Anna \303\204rmel\"", NULL } },
   { "user", 202, { "name", "\"Bob\"", NULL } },
-  { "deal", 101,
-    { "name", "\"Alpha M\303\274ller\"", "account", "\"" A1 "\"", "stage", "\"open\"",
-      "amount", "{\"amount\":\"100\",\"currency\":\"EUR\"}", "close", "\"2026-03-10\"",
-      "seen", "\"2026-03-10T22:30:00.000Z\"", "active", "true", "tags", "[\"vip\",\"\303\204rger \\\"x\\\"\"]",
-      "people", "[\"" U1 "\"]", "about", "{\"object\":\"account\",\"id\":\"" A1 "\"}", "score", "\"1.50\"",
-      "note", "\"50 % off\"", "owner", "\"" U1 "\"", "place", "{\"city\":\"K\303\266ln\"}", NULL } },
-  { "deal", 102,
-    { "name", "\"beta\"", "account", "\"" A2 "\"", "stage", "\"won\"", "amount", "{\"amount\":\"200\",\"currency\":\"USD\"}",
-      "close", "\"2026-03-11\"", "seen", "\"2026-03-10T23:30:00.000Z\"", "active", "false", "tags", "[\"vip\"]",
-      "about", "{\"object\":\"deal\",\"id\":\"" D1 "\"}", "owner", "\"" U2 "\"",
-      "anything", "{\"object\":\"user\",\"id\":\"" U1 "\"}", NULL } },
-  { "deal", 103,
-    { "name", "\"Gamma stra\303\237e\"", "stage", "\"lost\"", "amount", "{\"amount\":\"300\",\"currency\":\"EUR\"}",
-      "close", "\"2026-04-10\"", "seen", "\"2026-03-11T12:00:00.000Z\"", "people", "[\"" U1 "\",\"" U2 "\"]",
-      "anything", "{\"object\":\"account\",\"id\":\"" A1 "\"}", NULL } },
+  { "deal", 101, { "name",    "\"Alpha M\303\274ller\"",
+                   "account", "\"" A1 "\"",
+                   "stage",   "\"open\"",
+                   "amount",  "{\"amount\":\"100\",\"currency\":\"EUR\"}",
+                   "close",   "\"2026-03-10\"",
+                   "seen",    "\"2026-03-10T22:30:00.000Z\"",
+                   "active",  "true",
+                   "tags",    "[\"vip\",\"\303\204rger \\\"x\\\"\"]",
+                   "people",  "[\"" U1 "\"]",
+                   "about",   "{\"object\":\"account\",\"id\":\"" A1 "\"}",
+                   "score",   "\"1.50\"",
+                   "note",    "\"50 % off\"",
+                   "owner",   "\"" U1 "\"",
+                   "place",   "{\"city\":\"K\303\266ln\"}",
+                   NULL } },
+  { "deal", 102, { "name",     "\"beta\"",
+                   "account",  "\"" A2 "\"",
+                   "stage",    "\"won\"",
+                   "amount",   "{\"amount\":\"200\",\"currency\":\"USD\"}",
+                   "close",    "\"2026-03-11\"",
+                   "seen",     "\"2026-03-10T23:30:00.000Z\"",
+                   "active",   "false",
+                   "tags",     "[\"vip\"]",
+                   "about",    "{\"object\":\"deal\",\"id\":\"" D1 "\"}",
+                   "owner",    "\"" U2 "\"",
+                   "anything", "{\"object\":\"user\",\"id\":\"" U1 "\"}",
+                   NULL } },
+  { "deal",
+    103,
+    { "name", "\"Gamma stra\303\237e\"", "stage", "\"lost\"", "amount",
+      "{\"amount\":\"300\",\"currency\":\"EUR\"}", "close", "\"2026-04-10\"", "seen",
+      "\"2026-03-11T12:00:00.000Z\"", "people", "[\"" U1 "\",\"" U2 "\"]", "anything",
+      "{\"object\":\"account\",\"id\":\"" A1 "\"}", NULL } },
   { "deal", 104, { "name", "\"delta\"", NULL } },
-  { "deal", 105, { "name", "\"gone alpha\"", "stage", "\"open\"", "deleted_at", "\"2026-01-01T00:00:00.000Z\"", NULL } },
-  { "deal", 106,
-    { "name", "\"ALPHA 'two'\"", "account", "\"" A1 "\"", "stage", "\"open\"", "amount", "{\"amount\":\"100\",\"currency\":\"USD\"}",
-      "score", "\"-1.5\"", "note", "\"line\\nbreak\"", "seen", "\"2026-03-11T23:30:00.000Z\"", NULL } },
+  { "deal",
+    105,
+    { "name", "\"gone alpha\"", "stage", "\"open\"", "deleted_at", "\"2026-01-01T00:00:00.000Z\"",
+      NULL } },
+  { "deal",
+    106,
+    { "name", "\"ALPHA 'two'\"", "account", "\"" A1 "\"", "stage", "\"open\"", "amount",
+      "{\"amount\":\"100\",\"currency\":\"USD\"}", "score", "\"-1.5\"", "note", "\"line\\nbreak\"",
+      "seen", "\"2026-03-11T23:30:00.000Z\"", NULL } },
   { "line", 301, { "deal", "\"" D1 "\"", NULL } },
   { "line", 302, { "deal", "\"" D2 "\"", NULL } },
   { "part", 401, { "line", "\"" L1 "\"", NULL } },
@@ -237,7 +264,8 @@ filter_set_up (FilterFixture *fixture, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (records); i++)
     {
       KtId id = id_of (records[i].number);
-      g_autoptr (KtRecord) record = kt_record_new (kt_schema_object (fixture->schema, records[i].object), &id);
+      g_autoptr (KtRecord) record =
+        kt_record_new (kt_schema_object (fixture->schema, records[i].object), &id);
 
       record->rev = records[i].number;
       for (guint k = 0; records[i].fields[k] != NULL; k += 2)
@@ -286,7 +314,8 @@ test_filters_find (FilterFixture *fixture, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (KtQuery) query = kt_query_new (kt_schema_object (fixture->schema, cases[i].object));
+      g_autoptr (KtQuery) query =
+        kt_query_new (kt_schema_object (fixture->schema, cases[i].object));
       g_autofree char *found = NULL;
 
       query->filter = kt_filter_parse (query->object, cases[i].filter, &error);
@@ -294,8 +323,8 @@ test_filters_find (FilterFixture *fixture, gconstpointer data)
         found = find (fixture, query, &error);
       if (error != NULL || g_strcmp0 (found, cases[i].expected) != 0)
         {
-          g_test_message ("%s: expected \"%s\", got \"%s\" %s", cases[i].filter, cases[i].expected, found,
-                          error != NULL ? error->message : "");
+          g_test_message ("%s: expected \"%s\", got \"%s\" %s", cases[i].filter, cases[i].expected,
+                          found, error != NULL ? error->message : "");
           wrong++;
         }
     }
@@ -308,9 +337,11 @@ test_the_complement_is_exact (FilterFixture *fixture, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (KtQuery) query = kt_query_new (kt_schema_object (fixture->schema, cases[i].object));
+      g_autoptr (KtQuery) query =
+        kt_query_new (kt_schema_object (fixture->schema, cases[i].object));
       g_autofree char *all = find (fixture, query, &error);
-      g_autofree char *text = g_strdup_printf ("not (%s)", *cases[i].filter != '\0' ? cases[i].filter : "true");
+      g_autofree char *text =
+        g_strdup_printf ("not (%s)", *cases[i].filter != '\0' ? cases[i].filter : "true");
       g_autofree char *found = NULL;
       g_auto (GStrv) every = g_strsplit (all, " ", -1);
       g_auto (GStrv) these = NULL;
@@ -406,7 +437,8 @@ test_orders (FilterFixture *fixture, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (KtQuery) query = kt_query_new (kt_schema_object (fixture->schema, orders[i].object));
+      g_autoptr (KtQuery) query =
+        kt_query_new (kt_schema_object (fixture->schema, orders[i].object));
       g_autofree char *found = NULL;
 
       g_test_message ("%s", orders[i].sort);
@@ -449,8 +481,11 @@ test_a_sort_key_of_the_caller (FilterFixture *fixture, gconstpointer data)
 static void
 test_indices_serve (FilterFixture *fixture, gconstpointer data)
 {
-  static const char *const served[] = { "stage = open", "account = " A1, "account.industry = retail", "account = \"acme\"",
-                                        "stage in (won, lost)", "id = " D1, "owner = me" };
+  static const char *const served[] = {
+    "stage = open",       "account = " A1,        "account.industry = retail",
+    "account = \"acme\"", "stage in (won, lost)", "id = " D1,
+    "owner = me"
+  };
   KtSqlContext context = { .env = &fixed_env, .me = id_of (201) };
   const KtObject *deal = kt_schema_object (fixture->schema, "deal");
 
@@ -478,7 +513,8 @@ test_indices_serve (FilterFixture *fixture, gconstpointer data)
     }
 }
 
-#define ADD(name, function) g_test_add ("/filters/" name, FilterFixture, NULL, filter_set_up, function, filter_tear_down)
+#define ADD(name, function) \
+  g_test_add ("/filters/" name, FilterFixture, NULL, filter_set_up, function, filter_tear_down)
 
 int
 main (int argc, char **argv)

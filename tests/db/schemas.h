@@ -6,14 +6,14 @@
 #include "base/kt-record.h"
 #include "db/kt-table.h"
 
-#define SYSTEM_FIELDS                                                                              \
-  "{'fields':[{'name':'created_at','type':'date_time','label':'Created','computed':true},"         \
-  "{'name':'deleted_at','type':'date_time','label':'Deleted','indexed':true,'computed':true}],"    \
+#define SYSTEM_FIELDS                                                                           \
+  "{'fields':[{'name':'created_at','type':'date_time','label':'Created','computed':true},"      \
+  "{'name':'deleted_at','type':'date_time','label':'Deleted','indexed':true,'computed':true}]," \
   "'business':[{'name':'owner','type':'ref','label':'Owner','to':['user']}]}"
 
-#define USER_OBJECT                                                                                \
+#define USER_OBJECT                                                                                 \
   "{'object':'user','kind':'admin','group':'system','label':'User','plural':'Users','icon':'user'," \
-  "'sync':'full','conflict':'merge','title':'name',"                                               \
+  "'sync':'full','conflict':'merge','title':'name',"                                                \
   "'fields':[{'name':'name','type':'text','label':'Name','required':true}]}"
 
 /* @objects: a JSON list, written with ' for ". */
@@ -23,8 +23,7 @@ schema_of (int version, const char *objects)
   g_autoptr (GError) error = NULL;
   g_autofree char *text = g_strdup_printf ("{'name':'test','version':%d,'system':" SYSTEM_FIELDS
                                            ",'objects':[" USER_OBJECT ",%s]}",
-                                           version,
-                                           objects);
+                                           version, objects);
   KtSchema *schema;
 
   g_strdelimit (text, "'", '"');
@@ -38,11 +37,10 @@ static inline KtSchema *
 schema_with (int version, const char *fields)
 {
   g_autofree char *objects = g_strdup_printf (
-      "{'object':'thing','kind':'object','group':'test','label':'Thing','plural':'Things','icon':'thing',"
-      "'sync':'scope','conflict':'merge','title':'name',"
-      "'fields':[{'name':'name','type':'text','label':'Name'}%s%s]}",
-      *fields != '\0' ? "," : "",
-      fields);
+    "{'object':'thing','kind':'object','group':'test','label':'Thing','plural':'Things','icon':'thing',"
+    "'sync':'scope','conflict':'merge','title':'name',"
+    "'fields':[{'name':'name','type':'text','label':'Name'}%s%s]}",
+    *fields != '\0' ? "," : "", fields);
 
   return schema_of (version, objects);
 }

@@ -46,9 +46,10 @@ files_in (const char *folder)
 static void
 fill (KtDb *db, guint rows)
 {
-  g_autofree char *sql = g_strdup_printf ("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < %u)"
-                                          " INSERT INTO v SELECT n, printf('%%0200d', n) FROM c",
-                                          rows);
+  g_autofree char *sql =
+    g_strdup_printf ("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < %u)"
+                     " INSERT INTO v SELECT n, printf('%%0200d', n) FROM c",
+                     rows);
 
   exec_ok (db, "CREATE TABLE v (a INTEGER PRIMARY KEY, t TEXT)");
   exec_ok (db, sql);
@@ -152,7 +153,8 @@ test_damage_inside_is_found (Fixture *fixture, gconstpointer data)
   g_assert_no_error (error);
   g_assert_true (kt_db_check (fixture->db, FALSE, problems, &error));
   g_assert_cmpuint (problems->len, >, 0);
-  g_assert_false (kt_db_get_int (fixture->db, 0, &sum, &error, "SELECT sum(length(t)) FROM v", KT_BIND_END));
+  g_assert_false (
+    kt_db_get_int (fixture->db, 0, &sum, &error, "SELECT sum(length(t)) FROM v", KT_BIND_END));
   g_assert_error (error, KT_ERROR, KT_ERROR_CORRUPT);
 }
 
@@ -306,7 +308,8 @@ test_a_full_disk_loses_nothing (Fixture *fixture, gconstpointer data)
   exec_ok (fixture->db, "PRAGMA max_page_count = 20");
   begin_ok (fixture->db, KT_TX_WRITE);
   exec_ok (fixture->db, "DELETE FROM v WHERE a = 1");
-  while (kt_db_run (fixture->db, &error, "INSERT INTO v (t) VALUES (randomblob(4000))", KT_BIND_END) == 1)
+  while (kt_db_run (fixture->db, &error, "INSERT INTO v (t) VALUES (randomblob(4000))", KT_BIND_END)
+         == 1)
     ;
   g_assert_error (error, KT_ERROR, KT_ERROR_FULL);
   g_assert_nonnull (strstr (error->message, fixture->path));
@@ -381,8 +384,8 @@ test_a_commit_that_fails_is_reported (Fixture *fixture, gconstpointer data)
 typedef struct
 {
   const char *path;
-  int done;           /* atomic */
-  int rounds;         /* atomic */
+  int done;   /* atomic */
+  int rounds; /* atomic */
 } Writer;
 
 static gpointer
@@ -438,7 +441,8 @@ test_a_copy_is_made_while_others_write (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (problems->len, ==, 0);
   g_assert_cmpint (int_of (copy, "SELECT count(*) FROM v"), ==, 2000);
   /* Both halves of a transaction or none. */
-  g_assert_cmpint (int_of (copy, "SELECT count(DISTINCT length(t)) FROM v WHERE a IN (1, 2000)"), ==, 1);
+  g_assert_cmpint (int_of (copy, "SELECT count(DISTINCT length(t)) FROM v WHERE a IN (1, 2000)"),
+                   ==, 1);
 }
 
 static void
@@ -472,7 +476,8 @@ test_changes_of_others_are_noticed (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (kt_db_data_version (fixture->db), !=, version);
 }
 
-#define ADD(name, function) g_test_add ("/sqlite/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
+#define ADD(name, function) \
+  g_test_add ("/sqlite/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
 int
 main (int argc, char **argv)

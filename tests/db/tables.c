@@ -6,20 +6,20 @@
 
 #include "base/kt-patch.h"
 
-#define ALL_TYPES                                                                                  \
-  "{'name':'long','type':'long_text','label':'L'},{'name':'rich','type':'rich_text','label':'L'},"  \
-  "{'name':'mail','type':'email','label':'L','indexed':true},{'name':'phone','type':'phone','label':'L'}," \
+#define ALL_TYPES                                                                                                        \
+  "{'name':'long','type':'long_text','label':'L'},{'name':'rich','type':'rich_text','label':'L'},"                       \
+  "{'name':'mail','type':'email','label':'L','indexed':true},{'name':'phone','type':'phone','label':'L'},"               \
   "{'name':'web','type':'url','label':'L','indexed':true},{'name':'whole','type':'integer','label':'L','indexed':true}," \
-  "{'name':'exact','type':'decimal','scale':9,'label':'L'},{'name':'price','type':'money','label':'L','indexed':true}," \
-  "{'name':'share','type':'percent','label':'L'},{'name':'flag','type':'boolean','label':'L'},"     \
-  "{'name':'day','type':'date','label':'L','indexed':true},{'name':'moment','type':'date_time','label':'L'}," \
-  "{'name':'span','type':'duration','label':'L'},"                                                 \
-  "{'name':'pick','type':'choice','label':'L','options':['a','b','c']},"                           \
-  "{'name':'picks','type':'choices','label':'L','options':['a','b','c']},"                         \
-  "{'name':'tags','type':'tags','label':'L'},{'name':'parent','type':'ref','to':['thing'],'label':'L'}," \
-  "{'name':'about','type':'ref_any','to':['thing','user'],'label':'L'},"                           \
-  "{'name':'people','type':'many','to':['user'],'label':'L'},"                                     \
-  "{'name':'number','type':'auto_number','format':'T-{0000}','label':'L'},"                        \
+  "{'name':'exact','type':'decimal','scale':9,'label':'L'},{'name':'price','type':'money','label':'L','indexed':true},"  \
+  "{'name':'share','type':'percent','label':'L'},{'name':'flag','type':'boolean','label':'L'},"                          \
+  "{'name':'day','type':'date','label':'L','indexed':true},{'name':'moment','type':'date_time','label':'L'},"            \
+  "{'name':'span','type':'duration','label':'L'},"                                                                       \
+  "{'name':'pick','type':'choice','label':'L','options':['a','b','c']},"                                                 \
+  "{'name':'picks','type':'choices','label':'L','options':['a','b','c']},"                                               \
+  "{'name':'tags','type':'tags','label':'L'},{'name':'parent','type':'ref','to':['thing'],'label':'L'},"                 \
+  "{'name':'about','type':'ref_any','to':['thing','user'],'label':'L'},"                                                 \
+  "{'name':'people','type':'many','to':['user'],'label':'L'},"                                                           \
+  "{'name':'number','type':'auto_number','format':'T-{0000}','label':'L'},"                                              \
   "{'name':'place','type':'address','label':'L'},{'name':'doc','type':'json','label':'L'}"
 
 #define U1 "01900000-0000-7000-8000-000000000001"
@@ -184,7 +184,8 @@ test_saving_again_keeps_the_row (Fixture *fixture, gconstpointer data)
 static void
 test_only_the_changed_fields_are_written (Fixture *fixture, gconstpointer data)
 {
-  g_autoptr (KtSchema) schema = schema_with (1, "{'name':'price','type':'money','label':'L'},{'name':'flag','type':'boolean','label':'L'}");
+  g_autoptr (KtSchema) schema = schema_with (
+    1, "{'name':'price','type':'money','label':'L'},{'name':'flag','type':'boolean','label':'L'}");
   const KtObject *thing = thing_of (schema);
   KtId id = id_of (1);
   g_autoptr (KtRecord) record = kt_record_new (thing, &id);
@@ -225,7 +226,8 @@ test_only_the_changed_fields_are_written (Fixture *fixture, gconstpointer data)
 static void
 test_rows_are_inserted_in_bulk (Fixture *fixture, gconstpointer data)
 {
-  g_autoptr (KtSchema) schema = schema_with (1, "{'name':'price','type':'money','label':'L'},{'name':'day','type':'date','label':'L'}");
+  g_autoptr (KtSchema) schema = schema_with (
+    1, "{'name':'price','type':'money','label':'L'},{'name':'day','type':'date','label':'L'}");
   const KtObject *thing = thing_of (schema);
   const KtField *price = kt_object_field (thing, "price");
   const KtField *day = kt_object_field (thing, "day");
@@ -255,7 +257,10 @@ test_rows_are_inserted_in_bulk (Fixture *fixture, gconstpointer data)
     }
   commit_ok (fixture->db);
   g_assert_no_error (error);
-  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_day = '2026-01-31' AND f_price_currency = 'EUR'"), ==, 500);
+  g_assert_cmpint (
+    int_of (fixture->db,
+            "SELECT count(*) FROM o_thing WHERE f_day = '2026-01-31' AND f_price_currency = 'EUR'"),
+    ==, 500);
   g_assert_cmpint (int_of (fixture->db, "SELECT sum(f_price) FROM o_thing"), ==, 499 * 250);
   kt_value_clear (&date);
 }
@@ -272,17 +277,21 @@ test_ensuring_twice_writes_nothing (Fixture *fixture, gconstpointer data)
 
   ensure_ok (fixture->db, schema);
   other = fixture_open_another (fixture);
-  before = int_of (other, on_postgresql () ? "SELECT count(*) FROM pg_class" : "PRAGMA schema_version");
+  before =
+    int_of (other, on_postgresql () ? "SELECT count(*) FROM pg_class" : "PRAGMA schema_version");
   ensure_ok (fixture->db, schema);
   ensure_ok (fixture->db, again);
-  g_assert_cmpint (int_of (other, on_postgresql () ? "SELECT count(*) FROM pg_class" : "PRAGMA schema_version"), ==, before);
+  g_assert_cmpint (
+    int_of (other, on_postgresql () ? "SELECT count(*) FROM pg_class" : "PRAGMA schema_version"),
+    ==, before);
 }
 
 static void
 test_a_field_is_added_online (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (KtSchema) one = schema_with (1, "");
-  g_autoptr (KtSchema) two = schema_with (2, "{'name':'price','type':'money','label':'L','indexed':true}");
+  g_autoptr (KtSchema) two =
+    schema_with (2, "{'name':'price','type':'money','label':'L','indexed':true}");
   KtId id = id_of (1);
   g_autoptr (KtRecord) record = kt_record_new (thing_of (one), &id);
   g_autoptr (KtRecord) newer = kt_record_new (thing_of (two), &id);
@@ -329,7 +338,8 @@ test_many_schemas_pass_by (Fixture *fixture, gconstpointer data)
       g_autoptr (KtRecord) record = NULL;
 
       for (int k = 0; k < i; k++)
-        g_string_append_printf (fields, "%s{'name':'n%d','type':'integer','label':'L'}", k > 0 ? "," : "", k);
+        g_string_append_printf (fields, "%s{'name':'n%d','type':'integer','label':'L'}",
+                                k > 0 ? "," : "", k);
       schema = schema_with (i + 1, fields->str);
       ensure_ok (fixture->db, schema);
       record = kt_record_new (thing_of (schema), &id);
@@ -355,7 +365,8 @@ test_a_retired_field_keeps_its_values (Fixture *fixture, gconstpointer data)
   ensure_ok (fixture->db, two);
   set_json (without, "name", "\"n\"");
   save_ok (fixture->db, without);
-  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_extra = 'kept'"), ==, 1);
+  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_extra = 'kept'"), ==,
+                   1);
 }
 
 static void
@@ -366,15 +377,18 @@ test_fields_are_retyped (Fixture *fixture, gconstpointer data)
     const char *from;
     const char *before;
     const char *to;
-    const char *after;          /* NULL: refused */
+    const char *after; /* NULL: refused */
   } cases[] = {
     { "'type':'integer'", "12", "'type':'text'", "\"12\"" },
     { "'type':'text'", "\"12\"", "'type':'integer'", "12" },
     { "'type':'text'", "\"dozen\"", "'type':'integer'", NULL },
-    { "'type':'text'", "\"12.5 EUR\"", "'type':'money'", "{\"amount\":\"12.5\",\"currency\":\"EUR\"}" },
+    { "'type':'text'", "\"12.5 EUR\"", "'type':'money'",
+      "{\"amount\":\"12.5\",\"currency\":\"EUR\"}" },
     { "'type':'text'", "\"12.5\"", "'type':'money'", NULL },
-    { "'type':'money'", "{\"amount\":\"12.5\",\"currency\":\"EUR\"}", "'type':'text'", "\"12.5 EUR\"" },
-    { "'type':'money'", "{\"amount\":\"12.5\",\"currency\":\"EUR\"}", "'type':'decimal','scale':2", NULL },
+    { "'type':'money'", "{\"amount\":\"12.5\",\"currency\":\"EUR\"}", "'type':'text'",
+      "\"12.5 EUR\"" },
+    { "'type':'money'", "{\"amount\":\"12.5\",\"currency\":\"EUR\"}", "'type':'decimal','scale':2",
+      NULL },
     { "'type':'integer'", "12", "'type':'decimal','scale':2", "\"12\"" },
     { "'type':'decimal','scale':2", "\"12.25\"", "'type':'decimal','scale':4", "\"12.25\"" },
     { "'type':'decimal','scale':2", "\"12.5\"", "'type':'decimal','scale':1", "\"12.5\"" },
@@ -388,16 +402,21 @@ test_fields_are_retyped (Fixture *fixture, gconstpointer data)
     { "'type':'text'", "\"soon\"", "'type':'date'", NULL },
     { "'type':'text'", "\"2026-01-31 08:00\"", "'type':'date_time'", NULL },
     { "'type':'text'", "\"a\"", "'type':'long_text'", "\"a\"" },
-    { "'type':'ref','to':['user']", "\"" U1 "\"", "'type':'ref_any','to':['user']", "{\"object\":\"user\",\"id\":\"" U1 "\"}" },
-    { "'type':'ref_any','to':['user','thing']", "{\"object\":\"user\",\"id\":\"" U1 "\"}", "'type':'ref','to':['user']", "\"" U1 "\"" },
-    { "'type':'ref_any','to':['user','thing']", "{\"object\":\"thing\",\"id\":\"" U1 "\"}", "'type':'ref','to':['user']", NULL },
+    { "'type':'ref','to':['user']", "\"" U1 "\"", "'type':'ref_any','to':['user']",
+      "{\"object\":\"user\",\"id\":\"" U1 "\"}" },
+    { "'type':'ref_any','to':['user','thing']", "{\"object\":\"user\",\"id\":\"" U1 "\"}",
+      "'type':'ref','to':['user']", "\"" U1 "\"" },
+    { "'type':'ref_any','to':['user','thing']", "{\"object\":\"thing\",\"id\":\"" U1 "\"}",
+      "'type':'ref','to':['user']", NULL },
     { "'type':'text'", "\"vip\"", "'type':'tags'", "[\"vip\"]" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *from = g_strdup_printf ("{'name':'x','label':'L','indexed':true,%s}", cases[i].from);
-      g_autofree char *to = g_strdup_printf ("{'name':'x','label':'L','indexed':true,%s}", cases[i].to);
+      g_autofree char *from =
+        g_strdup_printf ("{'name':'x','label':'L','indexed':true,%s}", cases[i].from);
+      g_autofree char *to =
+        g_strdup_printf ("{'name':'x','label':'L','indexed':true,%s}", cases[i].to);
       g_autoptr (KtSchema) one = schema_with (1, from);
       g_autoptr (KtSchema) two = schema_with (2, to);
       KtId id = id_of (1);
@@ -464,17 +483,22 @@ test_retyping_takes_many_rows (Fixture *fixture, gconstpointer data)
     }
   commit_ok (fixture->db);
   ensure_ok (fixture->db, two);
-  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_x = CAST(x1_f_x AS TEXT)"), ==, 1700);
+  g_assert_cmpint (
+    int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_x = CAST(x1_f_x AS TEXT)"), ==,
+    1700);
   /* There and back again. */
   ensure_ok (fixture->db, one);
-  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_x = x1_f_x"), ==, 1700);
+  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM o_thing WHERE f_x = x1_f_x"), ==,
+                   1700);
 }
 
 static void
 test_long_text_is_indexed (Fixture *fixture, gconstpointer data)
 {
-  g_autoptr (KtSchema) one = schema_with (1, "{'name':'x','label':'L','type':'text','indexed':true}");
-  g_autoptr (KtSchema) two = schema_with (2, "{'name':'x','label':'L','type':'text','indexed':true,'max':10000}");
+  g_autoptr (KtSchema) one =
+    schema_with (1, "{'name':'x','label':'L','type':'text','indexed':true}");
+  g_autoptr (KtSchema) two =
+    schema_with (2, "{'name':'x','label':'L','type':'text','indexed':true,'max':10000}");
   g_autoptr (GString) text = g_string_new ("\"");
   guint32 seed = 1;
   KtId id = id_of (1);
@@ -521,7 +545,8 @@ test_the_default_schema_has_its_tables (Fixture *fixture, gconstpointer data)
     }
 }
 
-#define ADD(name, function) g_test_add ("/tables/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
+#define ADD(name, function) \
+  g_test_add ("/tables/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
 int
 main (int argc, char **argv)

@@ -10,8 +10,8 @@ typedef struct
 {
   GThread *opened_on;
   GThread *closed_on;
-  int fail;                  /* atomic: how often opening fails */
-  GString *log;              /* worker's */
+  int fail;     /* atomic: how often opening fails */
+  GString *log; /* worker's */
 } State;
 
 static gpointer
@@ -153,11 +153,12 @@ test_urgent_jobs_come_first (void)
   Gate gate = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, FALSE, FALSE };
   Answer answer = { .pending = G_N_ELEMENTS (words) + 1 };
 
-  kt_worker_push_async (worker, KT_WORKER_NORMAL, gate_cb, &gate, NULL, NULL, NULL, NULL, NULL, answer_cb, &answer);
+  kt_worker_push_async (worker, KT_WORKER_NORMAL, gate_cb, &gate, NULL, NULL, NULL, NULL, NULL,
+                        answer_cb, &answer);
   gate_wait_entered (&gate);
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
-    kt_worker_push_async (worker, classes[i % 3], note_cb, g_strdup (words[i]), g_free, g_free, NULL, NULL, NULL,
-                          answer_cb, &answer);
+    kt_worker_push_async (worker, classes[i % 3], note_cb, g_strdup (words[i]), g_free, g_free,
+                          NULL, NULL, NULL, answer_cb, &answer);
   gate_open (&gate);
   kt_worker_free (worker);
   g_assert_cmpstr (state.log->str, ==, "u1 u2 n1 n2 i1 i2 ");
@@ -173,14 +174,16 @@ test_answers_come_to_the_caller (void)
   KtWorker *worker = kt_worker_new ("test", open_cb, close_cb, &state);
   Answer answer = { .pending = 1 };
 
-  kt_worker_push_async (worker, KT_WORKER_NORMAL, note_cb, "word", NULL, g_free, NULL, NULL, NULL, answer_cb, &answer);
+  kt_worker_push_async (worker, KT_WORKER_NORMAL, note_cb, "word", NULL, g_free, NULL, NULL, NULL,
+                        answer_cb, &answer);
   await (&answer);
   g_assert_no_error (answer.error);
   g_assert_cmpstr (answer.result, ==, "word");
   g_assert_true (answer.thread == g_thread_self ());
 
   answer.pending = 1;
-  kt_worker_push_async (worker, KT_WORKER_NORMAL, failing_cb, NULL, NULL, g_free, NULL, NULL, NULL, answer_cb, &answer);
+  kt_worker_push_async (worker, KT_WORKER_NORMAL, failing_cb, NULL, NULL, g_free, NULL, NULL, NULL,
+                        answer_cb, &answer);
   await (&answer);
   g_assert_error (answer.error, KT_ERROR, KT_ERROR_INVALID);
   g_clear_error (&answer.error);
@@ -201,9 +204,11 @@ test_cancelled_jobs_do_not_start (void)
   Answer held = { .pending = 1 };
   Answer answer = { .pending = 1 };
 
-  kt_worker_push_async (worker, KT_WORKER_NORMAL, gate_cb, &gate, NULL, NULL, cancellable, NULL, NULL, answer_cb, &held);
+  kt_worker_push_async (worker, KT_WORKER_NORMAL, gate_cb, &gate, NULL, NULL, cancellable, NULL,
+                        NULL, answer_cb, &held);
   gate_wait_entered (&gate);
-  kt_worker_push_async (worker, KT_WORKER_URGENT, note_cb, g_strdup ("never"), g_free, g_free, cancellable, NULL, NULL, answer_cb, &answer);
+  kt_worker_push_async (worker, KT_WORKER_URGENT, note_cb, g_strdup ("never"), g_free, g_free,
+                        cancellable, NULL, NULL, answer_cb, &answer);
   g_cancellable_cancel (cancellable);
   gate_open (&gate);
   await (&answer);
@@ -253,7 +258,8 @@ test_the_callers_objects_die_at_home (void)
       Answer answer = { .pending = 1 };
 
       g_object_weak_ref (object, finalized_cb, &died_on);
-      kt_worker_push_async (worker, KT_WORKER_NORMAL, failing_cb, NULL, NULL, NULL, NULL, NULL, object, answer_cb, &answer);
+      kt_worker_push_async (worker, KT_WORKER_NORMAL, failing_cb, NULL, NULL, NULL, NULL, NULL,
+                            object, answer_cb, &answer);
       g_object_unref (object);
       await (&answer);
       kt_worker_free (worker);
