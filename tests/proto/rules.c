@@ -270,6 +270,51 @@ test_access_op (void)
   g_assert_cmpstr (why_user, ==, "只有管理员可以更改用户");
 }
 
+/* The product's own pack: what every workspace starts with keeps the rules. */
+static void
+test_seed (void)
+{
+  const char *data = g_getenv ("KONTOR_DATADIR");
+  g_autofree char *dir = data != NULL ? g_build_filename (data, "schema", NULL) : NULL;
+  g_autoptr (KtSchema) schema = dir != NULL ? kt_schema_load_dir (dir, NULL) : NULL;
+  g_autofree char *file = dir != NULL ? g_build_filename (dir, "seed.json", NULL) : NULL;
+  g_autoptr (KtJson) seed =
+    schema != NULL ? kt_json_parse_file (file, 16 * 1024 * 1024, NULL) : NULL;
+  KtJson *list = kt_json_get (seed, "records");
+
+  if (list == NULL)
+    {
+      g_test_skip ("no schema of the product here");
+      return;
+    }
+  for (guint i = 0; i < kt_json_length (list); i++)
+    {
+      KtJson *json = kt_json_at (list, i), *fields = kt_json_get (json, "fields");
+      const KtObject *object = kt_schema_object (schema, kt_json_get_string (json, "object", ""));
+      g_autoptr (KtRecord) record = NULL;
+      g_autofree char *problems = NULL;
+      g_autoptr (GError) error = NULL;
+      KtId id;
+
+      g_assert_nonnull (object);
+      g_assert_true (kt_id_parse (kt_json_get_string (json, "id", ""), -1, &id));
+      record = kt_record_new (object, &id);
+      for (guint k = 0; k < kt_json_length (fields); k++)
+        {
+          const KtField *field = kt_object_field (object, kt_json_key_at (fields, k));
+
+          g_assert_nonnull (field);
+          kt_value_from_json (field, kt_json_at (fields, k), &record->values[field->index], &error);
+          g_assert_no_error (error);
+        }
+      kt_record_apply_defaults (record);
+      problems = problems_of (NULL, record, "en");
+      if (*problems != '\0')
+        g_test_message ("%s %s: %s", object->name, kt_json_get_string (json, "id", ""), problems);
+      g_assert_cmpstr (problems, ==, "");
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -279,6 +324,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/rules/transitions", test_transitions);
   g_test_add_func ("/rules/size", test_size);
   g_test_add_func ("/rules/error", test_error);
+  g_test_add_func ("/rules/seed", test_seed);
   g_test_add_func ("/rules/access", test_access);
   g_test_add_func ("/rules/access-op", test_access_op);
   return g_test_run ();
