@@ -199,7 +199,6 @@ kt_demo_start_async (GCancellable        *cancellable,
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
   Start *start = g_new0 (Start, 1);
 
-  g_task_set_source_tag (task, kt_demo_start_async);
   g_task_set_task_data (task, start, start_free);
   start->program = find_server ();
   if (start->program == NULL)
