@@ -564,8 +564,10 @@ static char *
 kt_list_page_get_subtitle (KtView *view)
 {
   guint total = kt_list_model_get_total (KT_LIST_PAGE (view)->model);
+  g_autofree char *count = kt_count_text (total);
 
-  return g_strdup_printf (ngettext ("%'u record", "%'u records", total), total);
+  /* Translators: %s is a number */
+  return g_strdup_printf (ngettext ("%s record", "%s records", total), count);
 }
 
 static GtkWidget *

@@ -11,6 +11,7 @@
 #include "model/kt-layout.h"
 #include "model/kt-sync-status.h"
 #include "ui/kt-sync-row.h"
+#include "ui/kt-window.h"
 
 struct _KtSidebar
 {
@@ -98,7 +99,7 @@ set_count (KtSidebar  *self,
 
   if (row == NULL)
     return;
-  text = count > 0 ? g_strdup_printf ("%'" G_GINT64_FORMAT, count) : g_strdup ("");
+  text = count > 0 ? kt_count_text (count) : g_strdup ("");
   gtk_label_set_text (row_data (row)->count, text);
 }
 

@@ -6,6 +6,9 @@
 
 #include "ui/kt-window.h"
 
+#include <locale.h>
+#include <string.h>
+
 G_DEFINE_INTERFACE (KtView, kt_view, GTK_TYPE_WIDGET)
 G_DEFINE_INTERFACE (KtToplevel, kt_toplevel, GTK_TYPE_WIDGET)
 
@@ -84,4 +87,24 @@ void
 kt_view_changed (KtView *self)
 {
   g_signal_emit (self, changed_signal, 0);
+}
+
+/* Thousands are set apart as the locale does it; where it does not say, by a comma. */
+char *
+kt_count_text (gint64 count)
+{
+  g_autofree char *digits = g_strdup_printf ("%" G_GINT64_FORMAT, ABS (count));
+  g_autoptr (GString) text = g_string_new (count < 0 ? "-" : NULL);
+  const char *separator = localeconv ()->thousands_sep;
+  gsize len = strlen (digits);
+
+  if (separator == NULL || separator[0] == '\0')
+    separator = ",";
+  for (gsize i = 0; i < len; i++)
+    {
+      g_string_append_c (text, digits[i]);
+      if (len - i > 1 && (len - i - 1) % 3 == 0)
+        g_string_append (text, separator);
+    }
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }

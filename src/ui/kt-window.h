@@ -49,6 +49,9 @@ void       kt_view_make_new         (KtView *self);
 void       kt_view_focus_filter     (KtView *self);
 void       kt_view_changed          (KtView *self);     /* emits signal "view-changed" */
 
+/* 1234567 → "1,234,567". g_free. */
+char      *kt_count_text            (gint64 count);
+
 /* ---- kt-navigation.c: for any widget; they find the toplevel and activate the action ---- */
 void kt_navigate_list   (GtkWidget *from, const KtObject *object);
 void kt_navigate_record (GtkWidget *from, const KtObject *object, const KtId *id);
