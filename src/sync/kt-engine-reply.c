@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define G_LOG_DOMAIN "kt-sync"
+
+#include "config.h"
+
+#include "sync/kt-engine-private.h"
+
+#include <string.h>
+
+#include "base/kt-error.h"
+
+#define SLOW_US (8 * G_USEC_PER_SEC)
+#define FAST_US (2 * G_USEC_PER_SEC)
+#define MAX_SCHEMAS 3 /* in one round */
+
+/* ---- replies ---- */
+
+static KtJson *
+reply_json (KtReply *reply)
+{
+  gsize len = 0;
+  gconstpointer data = reply->body != NULL ? g_bytes_get_data (reply->body, &len) : NULL;
+
+  return len > 0 ? kt_json_parse (data, (gssize) len, NULL) : NULL;
+}
+
+static gboolean
+set_nonsense (GError **error, const char *what)
+{
+  g_set_error (error, KT_ERROR, KT_ERROR_SERVER,
+               "The server's answer to %s cannot be understood; it is asked again later", what);
+  return FALSE;
+}
+
+static gboolean
+schema_is (KtLocal *local, const char *digest)
+{
+  const KtSchema *schema = kt_local_schema (local);
+
+  return digest == NULL || (schema != NULL && g_str_equal (digest, kt_schema_digest (schema)));
+}
+
+/* The handlers below return FALSE with an error of the server's making: the step is left out of
+ * this round; or with *local_failure, of this machine's: everything waits. */
+
+static gboolean
+take_schema (KtEngine *engine,
+             KtLocal *local,
+             KtReply *reply,
+             GPtrArray *change_sets,
+             GError **local_failure,
+             GError **error)
+{
+  gsize len = 0;
+  gconstpointer data = reply->body != NULL ? g_bytes_get_data (reply->body, &len) : NULL;
+  g_autoptr (KtSchema) schema = NULL;
+
+  engine->schema_moved = FALSE;
+  if (reply->status != 304)
+    {
+      schema = kt_schema_from_json (data != NULL ? data : "", (gssize) len, error);
+      if (schema == NULL)
+        {
+          g_prefix_error (error, "This program cannot use the server's new schema; upgrade it. ");
+          return FALSE;
+        }
+      if (!kt_local_set_schema (local, schema, local_failure))
+        return FALSE;
+    }
+  _kt_engine_fire (engine, EVENT_ANSWERED);
+  return TRUE;
+}
+
+static gboolean
+take_verdicts (KtEngine *engine,
+               KtLocal *local,
+               KtReply *reply,
+               GPtrArray *change_sets,
+               GError **local_failure,
+               GError **error)
+{
+  g_autoptr (KtJson) json = reply_json (reply);
+  const KtJson *list = kt_json_get (json, "verdicts");
+  guint n = kt_json_length (list);
+  g_autofree KtVerdict *verdicts = NULL;
+  KtChangeSet *changes = NULL;
+  gint64 refused = 0, reviewed = 0;
+  guint read = 0;
+  gboolean stored = FALSE;
+
+  if (kt_json_type (list) != KT_JSON_ARRAY || n == 0 || n > KT_WIRE_MAX_MUTATIONS)
+    return set_nonsense (error, "a push");
+
+  verdicts = g_new0 (KtVerdict, n);
+  for (; read < n; read++)
+    {
+      if (!kt_verdict_from_json (kt_json_at (list, read), &verdicts[read], error))
+        break;
+      refused += verdicts[read].outcome == KT_OUTCOME_REFUSED;
+      reviewed += verdicts[read].outcome == KT_OUTCOME_REVIEW;
+    }
+  if (read == n)
+    {
+      g_autoptr (GError) failure = NULL;
+
+      stored = kt_local_settle (local, verdicts, n, &changes, &failure);
+      if (failure != NULL)
+        g_propagate_error (local_failure, g_steal_pointer (&failure));
+    }
+  for (guint i = 0; i < read; i++)
+    kt_verdict_clear (&verdicts[i]);
+  if (!stored)
+    return FALSE;
+
+  if (changes != NULL)
+    g_ptr_array_add (change_sets, changes);
+  engine->status.pushed += n;
+  engine->status.refused += refused;
+  engine->status.reviewed += reviewed;
+  engine->at_head = FALSE;
+  if (!schema_is (local, kt_json_get_string (json, "schema", NULL))
+      && engine->schemas < MAX_SCHEMAS)
+    {
+      engine->schemas++;
+      engine->schema_moved = TRUE;
+      _kt_engine_fire (engine, EVENT_SCHEMA);
+    }
+  else
+    {
+      _kt_engine_fire (engine, EVENT_ANSWERED);
+    }
+  return TRUE;
+}
+
+/* Rows are the lines that begin with a bracket; strings cannot hold a line end. */
+static gint64
+count_rows (GBytes *body)
+{
+  gsize len;
+  const char *at = g_bytes_get_data (body, &len);
+  const char *end = at + len;
+  gint64 rows = 0;
+
+  while (at != NULL && at < end)
+    {
+      rows += *at == '[';
+      at = memchr (at, '\n', (gsize) (end - at));
+      if (at != NULL)
+        at++;
+    }
+  return rows;
+}
+
+/* What the store found wrong with a page, against what is wrong with this machine. */
+static gboolean
+is_pages_fault (const GError *error)
+{
+  static const KtError faults[] = { KT_ERROR_INVALID,    KT_ERROR_LIMIT, KT_ERROR_NOT_FOUND,
+                                    KT_ERROR_SCHEMA,     KT_ERROR_NEWER, KT_ERROR_SERVER,
+                                    KT_ERROR_NOT_KONTOR, KT_ERROR_EPOCH, KT_ERROR_CONFLICT };
+
+  for (guint i = 0; i < G_N_ELEMENTS (faults); i++)
+    {
+      if (g_error_matches (error, KT_ERROR, (int) faults[i]))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+take_epoch (KtEngine *engine, KtLocal *local, GError **local_failure, GError **error)
+{
+  if (engine->epoch_moved)
+    {
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_SERVER,
+                           "The server cannot agree with itself which database it runs on; "
+                           "nothing is lost here. Tell its administrator");
+      return FALSE;
+    }
+  /* In this order: a crash between the two only asks again. */
+  if (!_kt_engine_keep_epoch (local, NULL, local_failure)
+      || !kt_local_reset_cursor (local, local_failure))
+    return FALSE;
+  engine->epoch_moved = TRUE;
+  engine->at_head = FALSE;
+  engine->status.rows_done = 0;
+  engine->status.rows_total = 0;
+  _kt_engine_fire (engine, EVENT_EPOCH);
+  return TRUE;
+}
+
+static gboolean
+take_page (KtEngine *engine,
+           KtLocal *local,
+           KtReply *reply,
+           GPtrArray *change_sets,
+           GError **local_failure,
+           GError **error)
+{
+  const KtSchema *schema = kt_local_schema (local);
+  g_autoptr (KtPage) page = NULL;
+  g_autoptr (GError) failure = NULL;
+  KtChangeSet *changes = NULL;
+  gboolean done = FALSE;
+  gint64 rows;
+
+  if (reply->body == NULL || schema == NULL)
+    return set_nonsense (error, "a pull");
+
+  rows = count_rows (reply->body);
+  page = kt_page_open (schema, g_steal_pointer (&reply->body), error);
+  if (page == NULL)
+    return FALSE;
+  if (!schema_is (local, page->schema_digest))
+    {
+      /* Nothing of it is applied: what this schema has no place for would be lost for good. */
+      if (engine->schemas >= MAX_SCHEMAS)
+        {
+          g_set_error_literal (error, KT_ERROR, KT_ERROR_SERVER,
+                               "The server sends records of a schema that this device could not "
+                               "get. What is here stays as it is");
+          return FALSE;
+        }
+      engine->schemas++;
+      engine->schema_moved = TRUE;
+      _kt_engine_fire (engine, EVENT_SCHEMA);
+      return TRUE;
+    }
+  if (page->rows_total > 0 && page->snapshot)
+    engine->status.rows_total = page->rows_total;
+
+  if (!kt_local_apply_page (local, page, &done, &changes, &failure))
+    {
+      if (g_error_matches (failure, KT_ERROR, KT_ERROR_EPOCH))
+        return take_epoch (engine, local, local_failure, error);
+      g_propagate_error (is_pages_fault (failure) ? error : local_failure,
+                         g_steal_pointer (&failure));
+      return FALSE;
+    }
+
+  if (changes != NULL)
+    g_ptr_array_add (change_sets, changes);
+  if (!_kt_engine_keep_epoch (local, &page->epoch, local_failure))
+    return FALSE;
+  engine->status.pulled += rows;
+  engine->status.rows_done += rows;
+  engine->status.seq = kt_local_seq (local);
+  engine->at_head = done;
+  if (done)
+    engine->status.rows_done = engine->status.rows_total = 0;
+  _kt_engine_fire (engine, done ? EVENT_ANSWERED : EVENT_MORE);
+  return TRUE;
+}
+
+static gboolean
+take_blob_state (KtEngine *engine,
+                 KtLocal *local,
+                 KtReply *reply,
+                 GError **local_failure,
+                 GError **error)
+{
+  g_autoptr (KtJson) json = reply_json (reply);
+  gint64 have = kt_json_get_int (json, "have", -1);
+
+  if (have < 0)
+    return set_nonsense (error, "an attachment");
+  if (kt_json_get_bool (json, "whole", FALSE))
+    {
+      if (!kt_local_blob_sent (local, engine->blob, local_failure))
+        return FALSE;
+      _kt_engine_fire (engine, engine->state == KT_ENGINE_BLOB_STAT ? EVENT_MORE : EVENT_ANSWERED);
+      return TRUE;
+    }
+  /* All of it arrived and it is still not whole: what the server holds is not what was meant. */
+  if (have > engine->blob_size
+      || (engine->state == KT_ENGINE_BLOB_PUT && have <= engine->blob_offset
+          && engine->blob_size > 0))
+    return set_nonsense (error, "an attachment");
+  engine->blob_offset = have;
+  _kt_engine_fire (engine, engine->state == KT_ENGINE_BLOB_STAT ? EVENT_ANSWERED : EVENT_MORE);
+  return TRUE;
+}
+
+static gboolean
+take_reply (KtEngine *engine,
+            KtLocal *local,
+            KtReply *reply,
+            GPtrArray *change_sets,
+            GError **local_failure,
+            GError **error)
+{
+  switch (engine->state)
+    {
+    case KT_ENGINE_SCHEMA:
+      return take_schema (engine, local, reply, change_sets, local_failure, error);
+    case KT_ENGINE_PUSH:
+      return take_verdicts (engine, local, reply, change_sets, local_failure, error);
+    case KT_ENGINE_PULL:
+      return take_page (engine, local, reply, change_sets, local_failure, error);
+    case KT_ENGINE_BLOB_STAT:
+    case KT_ENGINE_BLOB_PUT:
+      return take_blob_state (engine, local, reply, local_failure, error);
+    case KT_ENGINE_IDLE:
+    case KT_ENGINE_WAIT:
+    case KT_ENGINE_SIGNED_OUT:
+    case KT_ENGINE_N_STATES:
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* A push that came before its predecessors (409): only a server that forgot some of them says so. */
+static GError *
+gap_error (KtLocal *local, KtReply *reply, const GError *refusal)
+{
+  g_autoptr (KtJson) json = reply_json (reply);
+  const KtJson *inner = kt_json_get (json, "error");
+  gint64 last = kt_json_get_int (json, "last_number", kt_json_get_int (inner, "last_number", -1));
+  KtOutboxCounts counts = { 0 };
+
+  if (last < 0)
+    return g_error_copy (refusal);
+  kt_local_outbox_counts (local, &counts, NULL);
+  return g_error_new (KT_ERROR, KT_ERROR_CONFLICT,
+                      "The server knows the changes of this device only up to number "
+                      "%" G_GINT64_FORMAT ", but had confirmed later ones: it was probably "
+                      "restored from a backup. Nothing is lost: %" G_GINT64_FORMAT
+                      " waiting here are kept. Tell the administrator",
+                      last, counts.queued + counts.sent);
+}
+
+/* The server answered, and said no. */
+static gboolean
+take_refusal (KtEngine *engine,
+              KtLocal *local,
+              KtReply *reply,
+              const GError *refusal,
+              gint64 now_us,
+              GError **local_failure)
+{
+  g_autoptr (GError) problem = NULL;
+  gboolean bad_request = g_error_matches (refusal, KT_ERROR, KT_ERROR_INVALID)
+                         || g_error_matches (refusal, KT_ERROR, KT_ERROR_LIMIT);
+
+  if (g_error_matches (refusal, KT_ERROR, KT_ERROR_AUTH))
+    {
+      g_free (engine->rejected);
+      engine->rejected = g_strdup (engine->token);
+      _kt_engine_set_problem (engine, refusal);
+      _kt_engine_fire (engine, EVENT_AUTH);
+      return TRUE;
+    }
+  if (g_error_matches (refusal, KT_ERROR, KT_ERROR_EPOCH))
+    {
+      if (take_epoch (engine, local, local_failure, &problem))
+        return TRUE;
+      if (problem == NULL)
+        return FALSE;
+      _kt_engine_leave_out (engine, problem);
+      return TRUE;
+    }
+  if (g_error_matches (refusal, KT_ERROR, KT_ERROR_BUSY) || reply->retry_after_ms > 0)
+    {
+      _kt_engine_fail (engine, local, refusal,
+                       MIN (reply->retry_after_ms * 1000, KT_BACKOFF_LAST_US), now_us);
+      return TRUE;
+    }
+  if (engine->state == KT_ENGINE_SCHEMA && kt_local_schema (local) == NULL)
+    {
+      _kt_engine_fail (engine, local, refusal, 0, now_us);
+      return TRUE;
+    }
+
+  /* Something in this batch is poison as a message: find out with smaller ones which, so that
+   * what stands before it goes through. */
+  if (engine->state == KT_ENGINE_PUSH && bad_request && engine->push_max > 1)
+    {
+      engine->push_max /= 2;
+      _kt_engine_fire (engine, EVENT_MORE);
+      return TRUE;
+    }
+  /* A cursor that the server cannot read: nothing it stands for is lost by starting again. */
+  if (engine->state == KT_ENGINE_PULL && bad_request && !engine->cursor_dropped)
+    {
+      if (!kt_local_reset_cursor (local, local_failure))
+        return FALSE;
+      engine->cursor_dropped = TRUE;
+      _kt_engine_fire (engine, EVENT_MORE);
+      return TRUE;
+    }
+
+  if (engine->state == KT_ENGINE_PUSH && reply->status == 409)
+    problem = gap_error (local, reply, refusal);
+  else
+    problem = g_error_copy (refusal);
+  _kt_engine_leave_out (engine, problem);
+  return TRUE;
+}
+
+gboolean
+kt_engine_reply (KtEngine *engine,
+                 KtLocal *local,
+                 KtReply *reply,
+                 const GError *failure,
+                 gint64 monotonic_us,
+                 GPtrArray *change_sets,
+                 GError **error)
+{
+  g_autoptr (GError) refusal = NULL;
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (GError) local_failure = NULL;
+  gint64 took_us = monotonic_us - engine->sent_at_us;
+
+  g_return_val_if_fail (engine != NULL, FALSE);
+  g_return_val_if_fail (local != NULL, FALSE);
+  g_return_val_if_fail (reply != NULL || failure != NULL, FALSE);
+  g_return_val_if_fail (change_sets != NULL, FALSE);
+
+  /* An answer that nobody waits for any more: a doubled one, or one that was taken for lost. */
+  if (!engine->out)
+    return TRUE;
+  engine->out = FALSE;
+
+  if (reply == NULL)
+    {
+      engine->status.online = FALSE;
+      _kt_engine_slow_down (engine);
+      _kt_engine_fail (engine, local, failure, 0, monotonic_us);
+      return TRUE;
+    }
+
+  refusal =
+    reply->status == 304 && engine->state == KT_ENGINE_SCHEMA ? NULL : kt_reply_to_error (reply);
+  engine->status.online = !g_error_matches (refusal, KT_ERROR, KT_ERROR_NOT_KONTOR);
+  if (refusal == NULL)
+    {
+      if (took_us > SLOW_US)
+        _kt_engine_slow_down (engine);
+      else if (took_us < FAST_US)
+        _kt_engine_speed_up (engine);
+      if (take_reply (engine, local, reply, change_sets, &local_failure, &problem))
+        return TRUE;
+      if (problem != NULL)
+        {
+          if (engine->state == KT_ENGINE_SCHEMA && kt_local_schema (local) == NULL)
+            _kt_engine_fail (engine, local, problem, 0, monotonic_us);
+          else
+            _kt_engine_leave_out (engine, problem);
+          return TRUE;
+        }
+    }
+  else if (take_refusal (engine, local, reply, refusal, monotonic_us, &local_failure))
+    {
+      return TRUE;
+    }
+
+  g_assert (local_failure != NULL);
+  _kt_engine_fail (engine, local, local_failure, 0, monotonic_us);
+  g_propagate_error (error, g_steal_pointer (&local_failure));
+  return FALSE;
+}
