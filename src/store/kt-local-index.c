@@ -234,8 +234,8 @@ _kt_local_index_terms (KtLocal *local,
 
 /* ---- sort keys ---- */
 
-static gsize
-make_key (const KtRecord *record, const KtField *field, const char *locale, guint8 *out)
+gsize
+_kt_local_make_key (const KtRecord *record, const KtField *field, const char *locale, guint8 *out)
 {
   const KtValue *value = &record->values[field->index];
   gsize n = 0;
@@ -280,7 +280,7 @@ _kt_local_index_keys (KtLocal *local, const KtPlan *plan, const KtRecord *record
   kt_stmt_bind_int (stmt, 2, kt_record_deleted (record));
   for (guint i = 0; i < plan->keys->len; i++)
     {
-      gsize len = make_key (record, plan->keys->pdata[i], local->locale, keys[i]);
+      gsize len = _kt_local_make_key (record, plan->keys->pdata[i], local->locale, keys[i]);
 
       kt_stmt_bind_blob (stmt, (int) i + 3, keys[i], len);
     }

@@ -115,6 +115,8 @@ gboolean  _kt_local_index        (KtLocal *local, const KtRecord *before, const 
 /* Only one of the two indices, for rebuilding. */
 gboolean  _kt_local_index_terms  (KtLocal *local, const KtPlan *plan, const KtRecord *before, const KtRecord *after, GError **error);
 gboolean  _kt_local_index_keys   (KtLocal *local, const KtPlan *plan, const KtRecord *record, GError **error);
+/* @out: 200 bytes. Returns how many. */
+gsize     _kt_local_make_key     (const KtRecord *record, const KtField *field, const char *locale, guint8 *out);
 void      _kt_local_terms        (const KtPlan *plan, const KtRecord *record, GString *columns[3]);
 /* Text of one field as searched and shown in snippets; appends. */
 void      _kt_local_field_text   (const KtField *field, const KtValue *value, GString *out);

@@ -18,6 +18,9 @@
  *              │ kt:cursor, kt:seq; kt_stage emptied                            │
  *              └────────────────────────────────────────────────────────────────┘
  *
+ * A first pull of many records goes faster without the secondary indices of their table: they are taken off
+ * at BARE_ROWS, noted in kt_bare, and made again with the last page.
+ *
  * A pull that starts from no cursor (after kt_local_reset_cursor) replaces all:
  * what it does not hold goes, and a copy of it to kt_kept.                        */
 
@@ -29,6 +32,7 @@
 
 #include <string.h>
 
+#define BARE_ROWS 1000   /* of one object in one page */
 #define MAX_PENDING 2000 /* rows of a page kept in memory before they go to kt_stage */
 
 typedef struct
@@ -278,6 +282,7 @@ typedef struct
   KtRecord *record; /* values borrowed from the page */
   char *exists;
   gint64 next_rid;
+  guint n; /* inserted since the object began */
 } Direct;
 
 static void
@@ -300,6 +305,7 @@ direct_fill (Direct *direct, KtLocal *local, const KtPage *page, GError **error)
         g_strdup_printf ("SELECT max(rid)+1 FROM \"o_%s\"", page->object->name);
 
       direct_clear (direct);
+      direct->n = 0;
       direct->record = kt_record_new (page->object, &page->id);
       if (!kt_db_get_int (local->db, ((gint64) page->object->number << KT_RID_SHIFT) + 1,
                           &direct->next_rid, error, sql, KT_BIND_END))
@@ -323,6 +329,77 @@ direct_fill (Direct *direct, KtLocal *local, const KtPage *page, GError **error)
   return TRUE;
 }
 
+/* ---- without indices ---- */
+
+static gboolean
+list_indices (KtLocal *local,
+              const char *sql,
+              const char *a,
+              const char *b,
+              GPtrArray *out,
+              GError **error)
+{
+  KT_STMT_SCOPE *stmt = kt_db_stmt (local->db, sql, error);
+  KtStep step;
+
+  if (stmt == NULL)
+    return FALSE;
+  if (a != NULL)
+    {
+      kt_stmt_bind_text (stmt, 1, a);
+      kt_stmt_bind_text (stmt, 2, b);
+    }
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      g_ptr_array_add (out, g_strdup (kt_stmt_text (stmt, 0)));
+      g_ptr_array_add (out, g_strdup (kt_stmt_text (stmt, 1)));
+    }
+  return step == KT_STEP_DONE;
+}
+
+static gboolean
+take_off_indices (KtLocal *local, const KtObject *object, GError **error)
+{
+  g_autoptr (GPtrArray) indices = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *table = g_strconcat ("o_", object->name, NULL);
+  g_autofree char *keys = g_strdup_printf ("kt_key_%u", object->number);
+
+  if (!list_indices (
+        local,
+        "SELECT name, sql FROM sqlite_master WHERE type='index' AND tbl_name IN (?1, ?2)"
+        " AND sql IS NOT NULL",
+        table, keys, indices, error))
+    return FALSE;
+  for (guint i = 0; i + 1 < indices->len; i += 2)
+    {
+      const char *name = g_ptr_array_index (indices, i);
+      g_autofree char *drop = g_strdup_printf ("DROP INDEX \"%s\"", name);
+
+      if (kt_db_run (local->db, error, "INSERT OR REPLACE INTO kt_bare (name, sql) VALUES (?1, ?2)",
+                     KT_BIND_TEXT, name, KT_BIND_TEXT,
+                     (const char *) g_ptr_array_index (indices, i + 1), KT_BIND_END)
+            < 0
+          || !kt_db_exec (local->db, drop, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+put_on_indices (KtLocal *local, GError **error)
+{
+  g_autoptr (GPtrArray) indices = g_ptr_array_new_with_free_func (g_free);
+
+  if (!list_indices (
+        local, "SELECT name, sql FROM kt_bare WHERE name NOT IN (SELECT name FROM sqlite_master)",
+        NULL, NULL, indices, error))
+    return FALSE;
+  for (guint i = 1; i < indices->len; i += 2)
+    if (!kt_db_exec (local->db, g_ptr_array_index (indices, i), error))
+      return FALSE;
+  return kt_db_exec (local->db, "DELETE FROM kt_bare", error);
+}
+
 static gboolean
 direct_exists (KtLocal *local, const Direct *direct, gboolean *out, GError **error)
 {
@@ -341,9 +418,12 @@ static gboolean
 direct_insert (KtLocal *local, const KtPlan *plan, Direct *direct, GError **error)
 {
   KtRecord *record = direct->record;
-  KT_STMT_SCOPE *stmt = kt_table_insert_stmt (local->db, record->object, error);
+  KT_STMT_SCOPE *stmt = NULL;
   int param = 4;
 
+  if (++direct->n == BARE_ROWS && !take_off_indices (local, record->object, error))
+    return FALSE;
+  stmt = kt_table_insert_stmt (local->db, record->object, error);
   if (stmt == NULL)
     return FALSE;
   record->rid = direct->next_rid++;
@@ -429,7 +509,7 @@ hold_row (Pull *pull, gboolean gone, GError **error)
 static gboolean
 read_page (Pull *pull, GError **error)
 {
-  g_auto (Direct) direct = { NULL, NULL, 0 };
+  g_auto (Direct) direct = { NULL, NULL, 0, 0 };
   gboolean ready = pull->local->ready;
 
   for (;;)
@@ -507,7 +587,7 @@ end_last (Pull *pull, GError **error)
                    "The page is older than what is here already");
       return FALSE;
     }
-  if ((local->ready && !swap (pull, error))
+  if (!(local->ready ? swap (pull, error) : put_on_indices (local, error))
       || !_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)
       || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error))
     return FALSE;

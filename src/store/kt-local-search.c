@@ -3,9 +3,9 @@
 /* Full text, and finding a record by what people call it.
  *
  * Never ranked by bm25: that reads every hit, and a short prefix hits everything.
- * The first 2,000 hits are taken, newest first, then ordered: title hits before
- * others, then the last changed. Where the first 2,000 are not all, each object
- * gives its newest, so that one with many records does not hide the others.      */
+ * At most 2,000 hits are taken, of every object its newest, so that one with many
+ * records does not hide the others; then they are ordered: title hits first, then
+ * the last changed.      */
 
 #define G_LOG_DOMAIN "kt-store"
 
@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define MAX_HITS 2000
-#define HITS_AN_OBJECT 100
+#define HITS_AN_OBJECT 200
+#define STEP_OVER 4000
 #define SNIPPET_BEFORE 40 /* characters */
 #define SNIPPET_AFTER 80
 
@@ -41,79 +42,95 @@ kt_hit_free (KtHit *hit)
 
 /* ---- candidates ---- */
 
-static gboolean
-collect (KtLocal *local,
-         const char *match,
-         gint64 from,
-         gint64 to,
-         guint limit,
-         gboolean in_title,
-         GHashTable *seen,
-         GArray *out,
-         guint *n,
-         GError **error)
-{
-  KT_STMT_SCOPE *stmt =
-    kt_db_stmt (local->db,
-                "SELECT rowid FROM kt_search WHERE kt_search MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
-                " ORDER BY rowid DESC LIMIT ?4",
-                error);
-  KtStep step;
-
-  *n = 0;
-  if (stmt == NULL)
-    return FALSE;
-  kt_stmt_bind_text (stmt, 1, match);
-  kt_stmt_bind_int (stmt, 2, from);
-  kt_stmt_bind_int (stmt, 3, to);
-  kt_stmt_bind_int (stmt, 4, limit);
-  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
-    {
-      Candidate candidate = { kt_stmt_int (stmt, 0), "", in_title };
-
-      (*n)++;
-      if (g_hash_table_contains (seen, &candidate.rid))
-        continue;
-      g_hash_table_add (seen, g_memdup2 (&candidate.rid, sizeof candidate.rid));
-      g_array_append_val (out, candidate);
-    }
-  return step == KT_STEP_DONE;
-}
-
 static gint64
 first_rid (const KtObject *object)
 {
   return (gint64) object->number << KT_RID_SHIFT;
 }
 
-static gboolean
-is_searched (const KtObject *object)
+static const KtObject *
+object_of (KtLocal *local, gint64 rid)
 {
-  return object->visible || object->kind == KT_KIND_ACTIVITY || strcmp (object->name, "user") == 0;
+  return kt_schema_object_by_number (local->schema, (guint) (rid >> KT_RID_SHIFT));
 }
 
 static gboolean
-collect_all (KtLocal *local,
-             const char *match,
-             gboolean in_title,
-             GHashTable *seen,
-             GArray *out,
-             GError **error)
+is_searched (const KtObject *object)
 {
-  const KtObject *const *objects;
-  guint n_objects = 0;
-  guint n = 0;
+  return object != NULL
+         && (object->visible || object->kind == KT_KIND_ACTIVITY
+             || strcmp (object->name, "user") == 0);
+}
 
-  if (!collect (local, match, 0, G_MAXINT64, MAX_HITS, in_title, seen, out, &n, error))
+/* Newest first from @to down to @from. An object that has more than its share is stepped over as long as that
+ * is cheaper than asking anew below it: the set-up of a prefix reads all its hits. */
+static gboolean
+collect_from (KtLocal *local,
+              const char *match,
+              gint64 from,
+              gint64 *to,
+              gboolean all,
+              gboolean in_title,
+              GHashTable *seen,
+              GArray *out,
+              GError **error)
+{
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (local->db,
+                "SELECT rowid FROM kt_search WHERE kt_search MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
+                " ORDER BY rowid DESC",
+                error);
+  guint share = all ? HITS_AN_OBJECT : MAX_HITS;
+  gint64 number = -1;
+  guint n = 0;
+  KtStep step;
+
+  if (stmt == NULL)
     return FALSE;
-  if (n < MAX_HITS)
-    return TRUE;
-  objects = kt_schema_objects (local->schema, &n_objects);
-  for (guint i = 0; i < n_objects; i++)
-    if (is_searched (objects[i])
-        && !collect (local, match, first_rid (objects[i]),
-                     first_rid (objects[i]) + ((gint64) 1 << KT_RID_SHIFT) - 1, HITS_AN_OBJECT,
-                     in_title, seen, out, &n, error))
+  kt_stmt_bind_text (stmt, 1, match);
+  kt_stmt_bind_int (stmt, 2, from);
+  kt_stmt_bind_int (stmt, 3, *to);
+  *to = 0;
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      Candidate candidate = { kt_stmt_int (stmt, 0), "", in_title };
+
+      if (candidate.rid >> KT_RID_SHIFT != number)
+        {
+          number = candidate.rid >> KT_RID_SHIFT;
+          n = all && !is_searched (object_of (local, candidate.rid)) ? share : 0;
+        }
+      if (++n > share)
+        {
+          if (n <= share + STEP_OVER)
+            continue;
+          *to = (number << KT_RID_SHIFT) - 1;
+          return TRUE;
+        }
+      if (g_hash_table_contains (seen, &candidate.rid))
+        continue;
+      g_hash_table_add (seen, g_memdup2 (&candidate.rid, sizeof candidate.rid));
+      g_array_append_val (out, candidate);
+      if (out->len >= MAX_HITS)
+        return TRUE;
+    }
+  return step == KT_STEP_DONE;
+}
+
+static gboolean
+collect (KtLocal *local,
+         const char *match,
+         const KtObject *object,
+         gboolean in_title,
+         GHashTable *seen,
+         GArray *out,
+         GError **error)
+{
+  gint64 from = object != NULL ? first_rid (object) : 0;
+  gint64 to = object != NULL ? from + ((gint64) 1 << KT_RID_SHIFT) - 1 : G_MAXINT64;
+
+  while (to > from && out->len < MAX_HITS)
+    if (!collect_from (local, match, from, &to, object == NULL, in_title, seen, out, error))
       return FALSE;
   return TRUE;
 }
@@ -148,24 +165,18 @@ look_up (KtLocal *local,
   return step != KT_STEP_ERROR;
 }
 
-static const KtObject *
-object_of (KtLocal *local, gint64 rid)
-{
-  return kt_schema_object_by_number (local->schema, (guint) (rid >> KT_RID_SHIFT));
-}
-
 static gboolean
-keep_live (KtLocal *local, GArray *candidates, gboolean any_object, GError **error)
+keep_live (KtLocal *local, GArray *candidates, guint from, GError **error)
 {
-  guint kept = 0;
+  guint kept = from;
 
-  for (guint i = 0; i < candidates->len; i++)
+  for (guint i = from; i < candidates->len; i++)
     {
       Candidate *candidate = &g_array_index (candidates, Candidate, i);
       const KtObject *object = object_of (local, candidate->rid);
       gboolean live = FALSE;
 
-      if (object == NULL || (!any_object && !is_searched (object)))
+      if (object == NULL)
         continue;
       if (!look_up (local, object, candidate, &live, error))
         return FALSE;
@@ -337,20 +348,15 @@ search_in (KtLocal *local, const char *text, const KtObject *object, guint limit
   titles = g_strdup_printf ("title : (%s)", match);
   for (guint pass = 0; pass < 2; pass++)
     {
-      const char *expression = pass == 0 ? titles : match;
-      guint n = 0;
+      guint known = candidates->len;
 
-      /* Hits elsewhere only count where titles alone do not fill the list. */
-      if (pass == 1 && candidates->len >= MAX_HITS)
+      /* What is elsewhere than in the title only counts where titles do not fill the list. */
+      if (pass == 1 && known >= MAX (limit, 1))
         break;
-      if (own == NULL ? !collect_all (local, expression, pass == 0, seen, candidates, error)
-                      : !collect (local, expression, first_rid (own),
-                                  first_rid (own) + ((gint64) 1 << KT_RID_SHIFT) - 1, MAX_HITS,
-                                  pass == 0, seen, candidates, &n, error))
+      if (!collect (local, pass == 0 ? titles : match, own, pass == 0, seen, candidates, error)
+          || !keep_live (local, candidates, known, error))
         return NULL;
     }
-  if (!keep_live (local, candidates, own != NULL, error))
-    return NULL;
   g_array_sort (candidates, compare);
 
   folded = kt_text_fold (text);

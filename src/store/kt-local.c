@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "db/kt-system-env.h"
+
 static const KtMigration migrations[] = {
   { 1,
     "CREATE TABLE kt_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -38,6 +40,7 @@ static const KtMigration migrations[] = {
     "CREATE TABLE kt_stage (pos INTEGER PRIMARY KEY, object TEXT NOT NULL, id BLOB NOT NULL,"
     "  rev INTEGER NOT NULL, record TEXT);"
     "CREATE INDEX kt_stage_id ON kt_stage (id);"
+    "CREATE TABLE kt_bare (name TEXT PRIMARY KEY, sql TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kt_history (id BLOB PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kt_blob (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE VIRTUAL TABLE kt_search USING fts5 (title, body, keys, content='', prefix='2 3',"
@@ -435,12 +438,12 @@ kt_local_open (const char *dir, KtLocalFlags flags, const KtEnv *env, GError **e
   g_autoptr (GError) failure = NULL;
   KtLocal *local;
 
-  g_return_val_if_fail (dir != NULL && env != NULL, NULL);
+  g_return_val_if_fail (dir != NULL, NULL);
 
   local = g_new0 (KtLocal, 1);
   local->dir = g_strdup (dir);
   local->path = g_build_filename (dir, "profile.db", NULL);
-  local->env = env;
+  local->env = env != NULL ? env : kt_system_env ();
   local->locale = g_strdup ("en");
   local->read_only = (flags & KT_LOCAL_READ_ONLY) != 0;
   local->names = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_hash_table_unref);

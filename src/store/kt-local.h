@@ -39,7 +39,8 @@ typedef struct _KtLocal KtLocal;
 
 typedef enum { KT_LOCAL_CREATE = 1 << 0, KT_LOCAL_READ_ONLY = 1 << 1 } KtLocalFlags;
 
-/* Errors: CORRUPT (with what to do: the outbox is exported if readable), NEWER, BUSY, FULL, IO, NOT_FOUND (no CREATE). */
+/* @env NULL: the system's clock and random numbers.
+ * Errors: CORRUPT (with what to do: the outbox is exported if readable), NEWER, BUSY, FULL, IO, NOT_FOUND (no CREATE). */
 KtLocal        *kt_local_open   (const char *dir, KtLocalFlags flags, const KtEnv *env, GError **error);
 void            kt_local_close  (KtLocal *local);
 KtDb           *kt_local_db     (KtLocal *local);

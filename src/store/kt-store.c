@@ -22,6 +22,7 @@
 
 #include "kt-local-private.h"
 
+#include "db/kt-system-env.h"
 #include "db/kt-worker.h"
 
 #define N_READERS 2
@@ -508,13 +509,13 @@ kt_store_open_async (const char *dir,
   g_autoptr (KtStore) self = NULL;
   GTask *task;
 
-  g_return_if_fail (dir != NULL && env != NULL);
+  g_return_if_fail (dir != NULL);
 
   self = g_object_new (KT_TYPE_STORE, NULL);
   self->dir = g_strdup (dir);
   self->locale = g_strdup (locale);
   self->flags = flags;
-  self->env = env;
+  self->env = env != NULL ? env : kt_system_env ();
   self->context = g_main_context_ref_thread_default ();
   self->writer = kt_worker_new ("kt-writer", writer_open, local_close, self);
   task = g_task_new (NULL, cancellable, callback, user_data);
@@ -549,6 +550,14 @@ kt_store_close (KtStore *store)
 }
 
 /* ---- the common calls ---- */
+
+const KtEnv *
+kt_store_env (KtStore *self)
+{
+  g_return_val_if_fail (KT_IS_STORE (self), NULL);
+
+  return self->env;
+}
 
 const KtSchema *
 kt_store_schema (KtStore *store)
