@@ -17,6 +17,7 @@ G_BEGIN_DECLS
  *   kt-local-change.c   change sets; the one place that writes a visible record (I3)
  *   kt-local-overlay.c  shadows and unsettled ops: visible = overlay (shadow) (I1, I2)
  *   kt-local-write.c    commit, undo, inverse
+ *   kt-local-depend.c   what builds on what in the outbox
  *   kt-local-outbox.c   take, settle, retry, discard (I4, I6)
  *   kt-local-pull.c     pages, stage, swap (I5, I7)
  *   kt-local-index.c    full-text terms and sort keys of a record
@@ -176,6 +177,10 @@ gboolean  _kt_local_leave_settled (KtLocal *local, gint64 seq, GHashTable *touch
 gboolean  _kt_local_recompute_all (KtLocal *local, GHashTable *touched, gboolean by_me, KtChanges *changes, GError **error);
 gboolean  _kt_local_keep         (KtLocal *local, const char *why, const char *json, GError **error);
 KtMutation *_kt_mutation_inverse (const KtMutation *mutation, const char *at);
+
+/* ---- kt-local-depend.c ---- */
+/* Which QUEUED entries wait, and for which parked one: gint64 → gint64. */
+GHashTable *_kt_local_held       (KtLocal *local, GError **error);
 /* The first later entry that cannot stand without entry @no; 0: none. @fields: also one that changes the same field. */
 gboolean  _kt_local_dependent    (KtLocal *local, gint64 no, gboolean fields, gint64 *dependent, GError **error);
 
