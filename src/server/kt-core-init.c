@@ -30,8 +30,8 @@ is_empty (const char *dir)
   return folder != NULL && g_dir_read_name (folder) == NULL;
 }
 
-static gboolean
-make_dir (const char *dir, gboolean *made, GError **error)
+gboolean
+_kt_workspace_make_dir (const char *dir, gboolean *made, GError **error)
 {
   *made = FALSE;
   if (g_file_test (dir, G_FILE_TEST_EXISTS))
@@ -74,6 +74,14 @@ remove_inside (const char *dir)
       else
         g_unlink (path);
     }
+}
+
+void
+_kt_workspace_remove (const char *dir, gboolean made)
+{
+  remove_inside (dir);
+  if (made)
+    g_rmdir (dir);
 }
 
 /* ---- the database ---- */
@@ -326,12 +334,10 @@ kt_core_init (const char *dir, const KtInitOptions *options, const KtEnv *env, G
                    "The database must be given as postgresql://…; without one Kontor uses SQLite in the folder");
       return FALSE;
     }
-  if (!make_dir (dir, &made, error))
+  if (!_kt_workspace_make_dir (dir, &made, error))
     return FALSE;
   if (init_in (dir, options, env, error))
     return TRUE;
-  remove_inside (dir);
-  if (made)
-    g_rmdir (dir);
+  _kt_workspace_remove (dir, made);
   return FALSE;
 }

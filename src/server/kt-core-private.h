@@ -58,6 +58,10 @@ char      *_kt_core_blob_dir (KtCore *core);
 gboolean   _kt_workspace_write (const char *dir, const char *name, const char *database, GError **error);
 gboolean   _kt_workspace_read  (const char *dir, char **name, char **database, GError **error);
 
+/* An empty folder to make a workspace in; EXISTS. And what a failure leaves is taken away again. */
+gboolean   _kt_workspace_make_dir (const char *dir, gboolean *made, GError **error);
+void       _kt_workspace_remove   (const char *dir, gboolean made);
+
 KtReply   *_kt_reply_json    (guint status, GString *json);                          /* takes it */
 gboolean   _kt_query_int     (const KtRequest *request, const char *key, gint64 fallback, gint64 min, gint64 max,
                               gint64 *out, GError **error);
