@@ -55,6 +55,9 @@ void          kt_import_job_get_counts (KtImportJob *self, KtImportCounts *out);
 /* First problems, one sentence each: "Row 17, column Phone: …". */
 guint         kt_import_job_n_problems (KtImportJob *self);
 const char   *kt_import_job_problem (KtImportJob *self, guint i);
+/* How ambiguous cells were read: "Discount: fractions such as 0.15 were read as 15 %". */
+guint         kt_import_job_n_notes (KtImportJob *self);
+const char   *kt_import_job_note (KtImportJob *self, guint i);
 const char   *kt_import_job_get_report (KtImportJob *self);              /* path of the file with rejected rows; NULL: none were */
 
 /* All fields that can be read back. Whole file or none. */

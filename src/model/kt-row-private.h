@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "kt-model-private.h"
+#include "model/kt-list-model.h"
+
+G_BEGIN_DECLS
+
+/* A slot as its list model sees it. */
+KtRow   *_kt_row_new          (KtListModel *model, KtWorkspace *workspace, guint position, gint64 key);
+/* The model is going; the slot keeps what it shows. */
+void     _kt_row_detach       (KtRow *row);
+gint64   _kt_row_key          (KtRow *row);          /* 0: beyond the end */
+/* Another record stands here now: shows @record, or what it showed until that is loaded. TRUE: what it shows changed. */
+gboolean _kt_row_set          (KtRow *row, gint64 key, KtRecord *record);
+/* Titles or states arrived. TRUE: some text that was given out is different now. */
+gboolean _kt_row_refresh_texts (KtRow *row);
+gboolean _kt_row_refresh_state (KtRow *row);
+void     _kt_row_notify       (KtRow *row);
+
+/* In kt-list-model.c: a slot died, or is looked at without being loaded. */
+void     _kt_list_model_forget (KtListModel *self, guint position);
+
+G_END_DECLS
