@@ -578,10 +578,12 @@ kt_local_identity (KtLocal *local)
   return local->identity;
 }
 
+/* A server that moved house still lives the same life, and one that was restored still has its address. */
 static gboolean
 is_other_world (const KtIdentity *a, const KtIdentity *b)
 {
-  return !kt_id_equal (&a->access.user, &b->access.user) || g_strcmp0 (a->server, b->server) != 0;
+  return !kt_id_equal (&a->access.user, &b->access.user)
+         || (g_strcmp0 (a->server, b->server) != 0 && !kt_id_equal (&a->epoch, &b->epoch));
 }
 
 /* Everything that belonged to the one who was signed in before. Settings of the device stay. */
