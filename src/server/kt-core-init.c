@@ -178,6 +178,16 @@ make_database (const char *uri, const KtSchema *schema, const char *name, const 
 
 /* ---- first records ---- */
 
+/* Beside the folder of the schema. */
+static KtJson *
+load_company (const char *schema_dir, GError **error)
+{
+  g_autofree char *data = g_path_get_dirname (schema_dir);
+  g_autofree char *path = g_build_filename (data, "demo", "company.json", NULL);
+
+  return kt_json_parse_file (path, 16 * 1024 * 1024, error);
+}
+
 static KtJson *
 load_seed (const char *schema_dir, GError **error)
 {
@@ -264,8 +274,8 @@ plant_seed (KtCore *core, const KtJson *seed, const char *currency_id, GError **
 }
 
 static gboolean
-fill (const char *dir, const char *uri, const KtInitOptions *options, const KtJson *seed, const char *currency_id,
-      const KtEnv *env, GError **error)
+fill (const char *dir, const char *uri, const KtInitOptions *options, const KtJson *seed, const KtJson *company,
+      const char *currency_id, const KtEnv *env, GError **error)
 {
   g_autoptr (KtCore) core = _kt_core_open_uri (dir, uri, env, error);
   static const char *const roles[] = { "Admin", NULL };
@@ -273,13 +283,14 @@ fill (const char *dir, const char *uri, const KtInitOptions *options, const KtJs
 
   return core != NULL && plant_seed (core, seed, currency_id, error)
          && kt_core_user_add (core, options->admin, options->password, roles, NULL, &admin, error)
-         && (!options->demo || _kt_core_demo (core, &admin, error));
+         && (company == NULL || _kt_core_demo (core, &admin, company, error));
 }
 
 static gboolean
 init_in (const char *dir, const KtInitOptions *options, const KtEnv *env, GError **error)
 {
   g_autoptr (KtJson) seed = load_seed (options->schema_dir, error);
+  g_autoptr (KtJson) company = NULL;
   g_autoptr (KtSchema) schema = NULL;
   g_autofree char *own = g_build_filename (dir, "workspace.db", NULL);
   g_autofree char *name = NULL;
@@ -287,7 +298,7 @@ init_in (const char *dir, const KtInitOptions *options, const KtEnv *env, GError
   const char *uri = options->database != NULL ? options->database : own;
   const char *currency_id = NULL;
 
-  if (seed == NULL)
+  if (seed == NULL || (options->demo && (company = load_company (options->schema_dir, error)) == NULL))
     return FALSE;
   if (options->currency != NULL && (currency_id = find_currency (seed, options->currency)) == NULL)
     {
@@ -299,10 +310,10 @@ init_in (const char *dir, const KtInitOptions *options, const KtEnv *env, GError
   decoy = schema != NULL ? _kt_password_hash ("nobody has this password", error) : NULL;
   if (decoy == NULL)
     return FALSE;
-  name = options->demo ? g_strdup ("Kontor Demo") : g_path_get_basename (dir);
+  name = company != NULL ? g_strdup (kt_json_get_string (company, "company", "Demo")) : g_path_get_basename (dir);
   if (!make_database (uri, schema, name, options, decoy, env, error))
     return FALSE;
-  if (fill (dir, uri, options, seed, currency_id, env, error)
+  if (fill (dir, uri, options, seed, company, currency_id, env, error)
       && _kt_workspace_write (dir, name, options->database, error))
     return TRUE;
   if (options->database != NULL)

@@ -118,6 +118,6 @@ gboolean   _kt_is_refusal    (const GError *error);
 gboolean   _kt_core_find_user (KtCore *core, const char *name, KtId *id, GError **error);
 
 /* ---- kt-demo.c ---- */
-gboolean   _kt_core_demo     (KtCore *core, const KtId *admin, GError **error);
+gboolean   _kt_core_demo     (KtCore *core, const KtId *admin, const KtJson *company, GError **error);
 
 G_END_DECLS
