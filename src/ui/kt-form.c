@@ -78,6 +78,16 @@ wanted (KtForm        *self,
   return field->required || !is_empty (self, field) || kt_editor_is_touched (self->editor, field);
 }
 
+/* What stands there is text to read; what is made anew is a form to fill in. */
+static void
+show_mode (KtForm *self)
+{
+  gboolean is_new = kt_editor_get_is_new (self->editor);
+
+  gtk_widget_remove_css_class (GTK_WIDGET (self), is_new ? "kt-reading" : "kt-writing");
+  gtk_widget_add_css_class (GTK_WIDGET (self), is_new ? "kt-writing" : "kt-reading");
+}
+
 /* Makes the rows that are wanted now. What is shown once stays: nothing jumps while one types. */
 static void
 fill (KtForm *self)
@@ -249,7 +259,9 @@ kt_form_new (KtEditor *editor)
   for (guint i = 0; i < sections->len; i++)
     add_section (self, sections->pdata[i]);
   fill (self);
+  show_mode (self);
   g_signal_connect_object (editor, "field-changed", G_CALLBACK (field_changed_cb), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (editor, "notify::is-new", G_CALLBACK (show_mode), self, G_CONNECT_SWAPPED);
   return GTK_WIDGET (self);
 }
 

@@ -259,6 +259,7 @@ make_related (KtRecordPage *self)
       adw_button_content_set_label (ADW_BUTTON_CONTENT (content), relation->label);
       gtk_button_set_child (GTK_BUTTON (button), content);
       gtk_widget_add_css_class (button, "flat");
+      gtk_widget_add_css_class (button, "kt-adder");
       gtk_widget_set_halign (button, GTK_ALIGN_START);
       gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
       g_signal_connect_object (button, "clicked", G_CALLBACK (adder_clicked_cb), self, G_CONNECT_SWAPPED);
@@ -272,6 +273,15 @@ make_related (KtRecordPage *self)
 }
 
 /* ---- loading ---- */
+
+static gboolean layout_cb (gpointer user_data);
+
+static void
+queue_layout (KtRecordPage *self)
+{
+  if (self->layout_source == 0)
+    self->layout_source = g_idle_add_full (GTK_PRIORITY_RESIZE - 1, layout_cb, self, NULL);
+}
 
 static void
 show_record (KtRecordPage *self)
@@ -298,6 +308,9 @@ show_record (KtRecordPage *self)
           gtk_widget_set_margin_start (self->form, 12);
           gtk_widget_set_margin_end (self->form, 12);
           gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->details), self->form);
+          /* Long texts have the height they need. */
+          gtk_scrollable_set_vscroll_policy (GTK_SCROLLABLE (gtk_scrolled_window_get_child (GTK_SCROLLED_WINDOW (self->details))),
+                                             GTK_SCROLL_NATURAL);
           make_related (self);
         }
       if (!self->timeline_set && !kt_editor_get_is_new (self->editor))
@@ -306,6 +319,8 @@ show_record (KtRecordPage *self)
           kt_timeline_view_set_record (self->timeline, self->workspace, kt_editor_get_object (self->editor), kt_editor_get_id (self->editor));
         }
       gtk_stack_set_visible_child_name (self->stack, "main");
+      if (self->width > 0)
+        queue_layout (self);
       if (!self->focused && kt_editor_get_is_new (self->editor) && gtk_widget_get_mapped (GTK_WIDGET (self)))
         self->focused = kt_form_focus_first (KT_FORM (self->form));
     }
@@ -572,11 +587,14 @@ static gboolean
 layout_cb (gpointer user_data)
 {
   KtRecordPage *self = KT_RECORD_PAGE (user_data);
-  gboolean narrow = self->width < NARROW;
+  gboolean is_new = kt_editor_get_is_new (self->editor);
+  gboolean narrow = !is_new && self->width < NARROW;
 
   self->layout_source = 0;
   if (narrow != self->narrow)
     apply_layout (self, narrow);
+  /* What was never saved has neither past nor relations. */
+  gtk_widget_set_visible (gtk_paned_get_end_child (self->paned), !is_new);
   if (!narrow)
     gtk_paned_set_position (self->paned, self->width * 3 / 5);
   return G_SOURCE_REMOVE;
@@ -596,8 +614,7 @@ kt_record_page_size_allocate (GtkWidget *widget,
   if (width == self->width)
     return;
   self->width = width;
-  if (self->layout_source == 0)
-    self->layout_source = g_idle_add_full (GTK_PRIORITY_RESIZE - 1, layout_cb, self, NULL);
+  queue_layout (self);
 }
 
 static void
@@ -763,6 +780,7 @@ kt_record_page_new (KtWorkspace *workspace,
   g_signal_connect_object (editor, "notify::dirty", G_CALLBACK (update_actions), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (editor, "notify::saving", G_CALLBACK (update_actions), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (workspace, "notify::schema", G_CALLBACK (schema_changed_cb), self, G_CONNECT_SWAPPED);
+  gtk_widget_set_visible (gtk_paned_get_end_child (self->paned), !kt_editor_get_is_new (editor));
   show_record (self);
   return GTK_WIDGET (self);
 }

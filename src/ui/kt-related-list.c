@@ -205,6 +205,7 @@ static void
 all_clicked_cb (KtRelatedList *self)
 {
   self->all = TRUE;
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   set_query (self);
   update (self);
 }
