@@ -242,7 +242,7 @@ rig_free (Rig *rig)
 
   if (rig == NULL)
     return;
-  for (guint i = 0; i < rig->devices->len; i++)
+  for (guint i = 0; i < rig->devices->len && !rig->unsound; i++)
     {
       Device *device = g_ptr_array_index (rig->devices, i);
       g_autoptr (GPtrArray) problems = NULL;
@@ -253,7 +253,7 @@ rig_free (Rig *rig)
       g_assert_no_error (error);
       assert_sound (problems, device->name);
     }
-  if (rig->core != NULL)
+  if (rig->core != NULL && !rig->unsound)
     {
       g_autoptr (GPtrArray) problems = kt_core_check (rig->core, &error);
 
@@ -274,6 +274,12 @@ serve (const KtRequest *request, gpointer data)
 {
   Rig *rig = data;
 
+  if (request->endpoint == KT_ENDPOINT_PULL && rig->page_rows != 0)
+    {
+      g_autofree char *limit = g_strdup_printf ("%u", rig->page_rows);
+
+      kt_request_set_query ((KtRequest *) request, "limit", limit);
+    }
   return rig->core != NULL ? kt_core_handle (rig->core, request) : NULL;
 }
 

@@ -27,7 +27,8 @@ typedef struct
   RigClock   clock;            /* the server's */
   KtCore    *core;             /* NULL: the server is down */
   GPtrArray *devices;          /* Device* */
-  gboolean   unsettled;        /* the test means to leave something unsettled */
+  guint      page_rows;        /* rows of a page, so that little data makes many; 0: the server's own choice */
+  gboolean   unsound;          /* the test breaks something on purpose: no check at the end */
 } Rig;
 
 typedef struct

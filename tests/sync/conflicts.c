@@ -495,9 +495,13 @@ static void
 test_values (void)
 {
   g_auto (Pair) pair = { 0 };
-  static const struct { const char *assignment, *field, *wire; } values[] = {
+  static const struct
+  {
+    const char *assignment, *field, *wire;
+  } values[] = {
     { "description=  blanks kept  \n\n", "description", "\"  blanks kept  \\n\\n\"" },
-    { "legal_name=Zoë \xf0\x9f\xa6\x89 株式会社", "legal_name", "\"Zoë \xf0\x9f\xa6\x89 株式会社\"" },
+    { "legal_name=Zoë \xf0\x9f\xa6\x89 株式会社", "legal_name",
+      "\"Zoë \xf0\x9f\xa6\x89 株式会社\"" },
     { "annual_revenue=12345678901.2345 EUR", "annual_revenue",
       "{\"amount\":\"12345678901.2345\",\"currency\":\"EUR\"}" },
     { "annual_revenue=-0.1 JPY", "annual_revenue", "{\"amount\":\"-0.1\",\"currency\":\"JPY\"}" },
