@@ -12,9 +12,12 @@
 
 #include "kt-front-private.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/kt-error.h"
 
@@ -790,6 +793,30 @@ read_certificate (KtFront *front, const KtFrontOptions *options, GError **error)
   return FALSE;
 }
 
+/* libsoup cuts a line after each request unless its server has a listener of its own. Lines are accepted here, so it gets
+ * one that nobody can reach: an end of a pair whose other end is closed. */
+static gboolean
+keep_lines_open (KtFront *front, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GSocket) nowhere = NULL;
+  int ends[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_IO, "No socket could be made: %s", g_strerror (errno));
+      return FALSE;
+    }
+  close (ends[1]);
+  nowhere = g_socket_new_from_fd (ends[0], &local);
+  if (nowhere == NULL)
+    close (ends[0]);
+  else if (soup_server_listen_socket (front->server, nowhere, 0, &local))
+    return TRUE;
+  g_set_error (error, KT_ERROR, KT_ERROR_IO, "No socket could be made: %s", local->message);
+  return FALSE;
+}
+
 static gboolean
 open_front (KtFront *front, const KtFrontOptions *options, GError **error)
 {
@@ -812,7 +839,7 @@ open_front (KtFront *front, const KtFrontOptions *options, GError **error)
   front->service = g_socket_service_new ();
   g_socket_service_stop (front->service);
   g_socket_listener_set_backlog (G_SOCKET_LISTENER (front->service), 128);
-  if (!bind_socket (front, address, listen, error))
+  if (!keep_lines_open (front, error) || !bind_socket (front, address, listen, error))
     return FALSE;
   g_signal_connect (front->service, "incoming", G_CALLBACK (incoming_cb), front);
   g_socket_service_start (front->service);
