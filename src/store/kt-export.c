@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "store/kt-import.h"
+#include "store/kt-import-private.h"
 
 #include <string.h>
 
@@ -16,14 +16,15 @@
 #include "base/kt-error.h"
 
 #define CHUNK 500
+#define MAX_NAMES 100000
 
 static const char *const address_parts[] = { "street", "city", "region", "postcode", "country" };
 static const char *const address_labels_zh[] = { "街道", "城市", "省份", "邮编", "国家" };
 
 typedef struct
 {
-  const KtField *field;    /* NULL: the id */
-  const char    *part;     /* of an address, or "currency"; NULL: the value */
+  const KtField *field; /* NULL: the id */
+  const char *part;     /* of an address, or "currency"; NULL: the value */
 } Column;
 
 static GArray *
@@ -35,7 +36,7 @@ plan_columns (const KtField *const *fields)
   g_array_append_val (columns, column);
   for (guint i = 0; fields[i] != NULL; i++)
     {
-      column = (Column) { fields[i], NULL };
+      column = (Column){ fields[i], NULL };
       if (fields[i]->type == KT_FIELD_ADDRESS)
         {
           for (guint p = 0; p < G_N_ELEMENTS (address_parts); p++)
@@ -56,9 +57,7 @@ plan_columns (const KtField *const *fields)
 }
 
 static char *
-column_header (const Column *column,
-               gboolean      labels,
-               const char   *locale)
+column_header (const Column *column, gboolean labels, const char *locale)
 {
   gboolean chinese = locale != NULL && g_str_has_prefix (locale, "zh");
   const char *part = column->part;
@@ -66,7 +65,8 @@ column_header (const Column *column,
   if (column->field == NULL)
     return g_strdup ("Kontor ID");
   if (!labels)
-    return part != NULL ? g_strdup_printf ("%s.%s", column->field->name, part) : g_strdup (column->field->name);
+    return part != NULL ? g_strdup_printf ("%s.%s", column->field->name, part)
+                        : g_strdup (column->field->name);
   if (part == NULL)
     return g_strdup (kt_field_label (column->field, locale));
   if (chinese && strcmp (part, "currency") == 0)
@@ -77,17 +77,77 @@ column_header (const Column *column,
   return g_strdup_printf ("%s %s", kt_field_label (column->field, locale), part);
 }
 
-/* Titles of all references of a chunk, asked for at once: id text → title. */
-static GHashTable *
-chunk_titles (KtLocal   *local,
-              GPtrArray *records,
-              GArray    *columns,
-              GError   **error)
+/* ---- what a reference is called ---- */
+
+static const KtObject *
+target_of (const KtField *field, const KtValue *value, const KtSchema *schema)
 {
-  g_autoptr (GHashTable) titles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (value->type == KT_VALUE_ANY)
+    return kt_schema_object (schema, value->v.ref.object);
+  return field->to != NULL && field->to[0] != NULL && field->to[1] == NULL
+           ? kt_schema_object (schema, field->to[0])
+           : NULL;
+}
+
+static void
+want (GHashTable *names, GArray *keys, const KtObject *object, const KtId *id)
+{
+  g_autofree char *text = kt_id_to_string (id);
+  KtRefKey key = { object, *id };
+
+  if (object == NULL || !g_hash_table_insert (names, g_steal_pointer (&text), NULL))
+    return;
+  g_array_append_val (keys, key);
+}
+
+static void
+want_all (GHashTable *names, GArray *keys, const KtField *field, const KtValue *value)
+{
+  const KtSchema *schema = field->object->schema;
+  g_autoptr (KtJson) list = NULL;
+  KtId id;
+
+  if (value->type == KT_VALUE_ID || value->type == KT_VALUE_ANY)
+    {
+      char text[KT_ID_TEXT_SIZE];
+
+      kt_id_format (&value->v.ref.id, text);
+      if (!g_hash_table_contains (names, text))
+        want (names, keys, target_of (field, value, schema), &value->v.ref.id);
+      return;
+    }
+  if (field->type != KT_FIELD_MANY || value->type != KT_VALUE_LIST)
+    return;
+  list = kt_json_parse (value->v.text, -1, NULL);
+  for (guint i = 0; i < kt_json_length (list); i++)
+    {
+      const char *text = kt_json_string (kt_json_at (list, i), "");
+
+      if (kt_id_parse (text, -1, &id) && !g_hash_table_contains (names, text))
+        want (names, keys, target_of (field, value, schema), &id);
+    }
+}
+
+/* Whether the name alone leads back to the record. Stages are looked for in the pipeline of the row. */
+static gboolean
+leads_back (KtLocal *local, const KtRefKey *key, const char *title)
+{
+  KtId found;
+
+  return strcmp (key->object->name, "pipeline_stage") == 0
+         || (kt_local_find (local, key->object, title, &found, NULL)
+             && kt_id_equal (&found, &key->id));
+}
+
+/* Names of all records a chunk refers to, asked for at once: id text → name, NULL where only the id will do. */
+static gboolean
+read_names (KtLocal *local, GPtrArray *records, GArray *columns, GHashTable *names, GError **error)
+{
   g_autoptr (GArray) keys = g_array_new (FALSE, TRUE, sizeof (KtRefKey));
   g_autoptr (GPtrArray) found = NULL;
 
+  if (g_hash_table_size (names) > MAX_NAMES)
+    g_hash_table_remove_all (names);
   for (guint r = 0; r < records->len; r++)
     {
       const KtRecord *record = g_ptr_array_index (records, r);
@@ -95,63 +155,77 @@ chunk_titles (KtLocal   *local,
       for (guint c = 0; record != NULL && c < columns->len; c++)
         {
           const KtField *field = g_array_index (columns, Column, c).field;
-          const KtValue *value = field != NULL ? &record->values[field->index] : NULL;
-          KtRefKey key = { 0 };
 
-          if (value == NULL || value->type == KT_VALUE_NULL)
-            continue;
-          if (value->type == KT_VALUE_ID)
-            key.object = field->to != NULL && field->to[0] != NULL && field->to[1] == NULL
-                             ? kt_schema_object (record->object->schema, field->to[0]) : NULL;
-          else if (value->type == KT_VALUE_ANY)
-            key.object = kt_schema_object (record->object->schema, value->v.ref.object);
-          else if (field->type == KT_FIELD_MANY)
-            {
-              g_autoptr (KtJson) list = kt_json_parse (value->v.text, -1, NULL);
-
-              key.object = field->to != NULL && field->to[0] != NULL ? kt_schema_object (record->object->schema, field->to[0]) : NULL;
-              for (guint i = 0; i < kt_json_length (list); i++)
-                if (kt_id_parse (kt_json_string (kt_json_at (list, i), ""), -1, &key.id))
-                  g_array_append_val (keys, key);
-              continue;
-            }
-          else
-            continue;
-          key.id = value->v.ref.id;
-          g_array_append_val (keys, key);
+          if (field != NULL)
+            want_all (names, keys, field, &record->values[field->index]);
         }
     }
   if (keys->len == 0)
-    return g_steal_pointer (&titles);
-  found = kt_local_titles (local, (const KtRefKey *) keys->data, keys->len, error);
+    return TRUE;
+  found = kt_local_titles (local, (const KtRefKey *) (gpointer) keys->data, keys->len, error);
   if (found == NULL)
-    return NULL;
+    return FALSE;
   for (guint i = 0; i < keys->len; i++)
     {
+      const KtRefKey *key = &g_array_index (keys, KtRefKey, i);
       const char *title = g_ptr_array_index (found, i);
 
-      if (title != NULL)
-        g_hash_table_insert (titles, kt_id_to_string (&g_array_index (keys, KtRefKey, i).id), g_strdup (title));
+      if (title != NULL && leads_back (local, key, title))
+        g_hash_table_insert (names, kt_id_to_string (&key->id), g_strdup (title));
     }
-  return g_steal_pointer (&titles);
+  return TRUE;
 }
 
 static char *
-title_or_id (GHashTable *titles,
-             const KtId *id)
+name_or_id (GHashTable *names, const KtId *id)
 {
   g_autofree char *text = kt_id_to_string (id);
-  const char *title = g_hash_table_lookup (titles, text);
+  const char *name = g_hash_table_lookup (names, text);
 
-  return title != NULL ? g_strdup (title) : g_steal_pointer (&text);
+  return name != NULL ? g_strdup (name) : g_steal_pointer (&text);
 }
 
+/* a;b;c. One entry with a comma in it gets a semicolon behind it, entries with semicolons a form of their own. */
 static char *
-cell_text (const Column   *column,
+list_text (const KtField *field,
+           const KtValue *value,
+           GHashTable *names,
+           gboolean labels,
+           const char *locale)
+{
+  g_autoptr (KtJson) list = kt_json_parse (value->v.text, -1, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  guint n = kt_json_length (list);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const char *text = kt_json_string (kt_json_at (list, i), "");
+      const KtOption *option = labels ? kt_field_option (field, text) : NULL;
+      const char *name = field->type == KT_FIELD_MANY ? g_hash_table_lookup (names, text) : NULL;
+
+      if (option != NULL)
+        text = kt_option_label (option, locale);
+      if (name != NULL && strchr (name, ';') == NULL)
+        text = name;
+      if (strpbrk (text, ";\n") != NULL || strstr (text, "；") != NULL || (n == 1 && *text == '['))
+        return g_strdup (value->v.text);
+      g_string_append_printf (out, "%s%s", i > 0 ? ";" : "", text);
+    }
+  if (n == 1
+      && (strchr (out->str, ',') != NULL || strstr (out->str, "，") != NULL
+          || strstr (out->str, "、") != NULL))
+    g_string_append_c (out, ';');
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+/* ---- cells ---- */
+
+static char *
+cell_text (const Column *column,
            const KtRecord *record,
-           GHashTable     *titles,
-           gboolean        labels,
-           const char     *locale)
+           GHashTable *names,
+           gboolean labels,
+           const char *locale)
 {
   const KtField *field = column->field;
   const KtValue *value;
@@ -177,10 +251,10 @@ cell_text (const Column   *column,
       kt_decimal_format (value->v.integer, KT_MONEY_SCALE, number, sizeof number);
       return g_strdup (number);
     case KT_VALUE_ID:
-      return title_or_id (titles, &value->v.ref.id);
+      return name_or_id (names, &value->v.ref.id);
     case KT_VALUE_ANY:
       {
-        g_autofree char *title = title_or_id (titles, &value->v.ref.id);
+        g_autofree char *title = name_or_id (names, &value->v.ref.id);
 
         return g_strdup_printf ("%s:%s", value->v.ref.object, title);
       }
@@ -193,21 +267,7 @@ cell_text (const Column   *column,
         }
       return g_strdup (value->v.text);
     case KT_VALUE_LIST:
-      {
-        g_autoptr (KtJson) list = kt_json_parse (value->v.text, -1, NULL);
-        g_autoptr (GString) out = g_string_new (NULL);
-
-        for (guint i = 0; i < kt_json_length (list); i++)
-          {
-            const char *text = kt_json_string (kt_json_at (list, i), "");
-            const KtOption *option = labels ? kt_field_option (field, text) : NULL;
-            const char *title = field->type == KT_FIELD_MANY ? g_hash_table_lookup (titles, text) : NULL;
-
-            g_string_append_printf (out, "%s%s", i > 0 ? ";" : "",
-                                    title != NULL ? title : option != NULL ? kt_option_label (option, locale) : text);
-          }
-        return g_string_free (g_steal_pointer (&out), FALSE);
-      }
+      return list_text (field, value, names, labels, locale);
     case KT_VALUE_TEXT:
     default:
       if (field->type == KT_FIELD_CHOICE && labels)
@@ -222,53 +282,54 @@ cell_text (const Column   *column,
 }
 
 static void
-write_record (GString        *out,
-              GArray         *columns,
+write_record (GString *out,
+              GArray *columns,
               const KtRecord *record,
-              GHashTable     *titles,
-              gboolean        labels,
-              const char     *locale)
+              GHashTable *names,
+              gboolean labels,
+              const char *locale)
 {
   g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
 
   for (guint c = 0; c < columns->len; c++)
-    g_ptr_array_add (cells, record != NULL
-                                ? cell_text (&g_array_index (columns, Column, c), record, titles, labels, locale)
-                                : column_header (&g_array_index (columns, Column, c), labels, locale));
+    g_ptr_array_add (
+      cells, record != NULL
+               ? cell_text (&g_array_index (columns, Column, c), record, names, labels, locale)
+               : column_header (&g_array_index (columns, Column, c), labels, locale));
   kt_csv_write_row (out, (const char *const *) cells->pdata, cells->len, TRUE);
 }
 
 static gboolean
-write_all (KtLocal        *local,
-           const KtQuery  *query,
-           GArray         *rids,
-           GArray         *columns,
-           GOutputStream  *stream,
-           gboolean        labels,
-           const char     *locale,
-           guint64        *written,
-           GCancellable   *cancellable,
-           GError        **error)
+write_all (KtLocal *local,
+           const KtQuery *query,
+           GArray *rids,
+           GArray *columns,
+           GOutputStream *stream,
+           gboolean labels,
+           const char *locale,
+           guint64 *written,
+           GCancellable *cancellable,
+           GError **error)
 {
   g_autoptr (GString) out = g_string_new ("\xef\xbb\xbf");
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 
   write_record (out, columns, NULL, NULL, labels, locale);
   for (guint at = 0; at < rids->len || out->len > 0; at += CHUNK)
     {
       guint n = at < rids->len ? MIN (CHUNK, rids->len - at) : 0;
       g_autoptr (GPtrArray) records = NULL;
-      g_autoptr (GHashTable) titles = NULL;
 
       if (n > 0)
         {
-          records = kt_local_rows (local, query->object, &g_array_index (rids, gint64, at), n, error);
-          titles = records != NULL ? chunk_titles (local, records, columns, error) : NULL;
-          if (titles == NULL)
+          records =
+            kt_local_rows (local, query->object, &g_array_index (rids, gint64, at), n, error);
+          if (records == NULL || !read_names (local, records, columns, names, error))
             return FALSE;
           for (guint r = 0; r < records->len; r++)
             if (g_ptr_array_index (records, r) != NULL)
               {
-                write_record (out, columns, g_ptr_array_index (records, r), titles, labels, locale);
+                write_record (out, columns, g_ptr_array_index (records, r), names, labels, locale);
                 (*written)++;
               }
         }
@@ -279,47 +340,73 @@ write_all (KtLocal        *local,
   return TRUE;
 }
 
+/* Takes @failure. */
+static gboolean
+fail (const char *path, GError *failure, GError **error)
+{
+  if (failure->domain == G_IO_ERROR && failure->code != G_IO_ERROR_CANCELLED)
+    {
+      g_set_error (error, KT_ERROR,
+                   failure->code == G_IO_ERROR_NO_SPACE ? KT_ERROR_FULL : KT_ERROR_IO,
+                   "%s cannot be written: %s", path, failure->message);
+      g_error_free (failure);
+    }
+  else
+    g_propagate_error (error, failure);
+  return FALSE;
+}
+
 gboolean
-kt_export_run (KtLocal              *local,
-               const KtQuery        *query,
+kt_export_run (KtLocal *local,
+               const KtQuery *query,
                const KtField *const *fields,
-               const char           *path,
-               gboolean              labels,
-               const char           *locale,
-               guint64              *rows,
-               GCancellable         *cancellable,
-               GError              **error)
+               const char *path,
+               gboolean labels,
+               const char *locale,
+               guint64 *rows,
+               GCancellable *cancellable,
+               GError **error)
 {
   g_autoptr (GArray) rids = NULL;
   g_autoptr (GArray) columns = NULL;
   g_autoptr (GFile) file = NULL;
   g_autoptr (GFileOutputStream) stream = NULL;
+  g_autofree const KtField **all = NULL;
+  GError *failure = NULL;
   guint64 written = 0;
 
-  g_return_val_if_fail (local != NULL && query != NULL && fields != NULL && path != NULL, FALSE);
+  g_return_val_if_fail (local != NULL && query != NULL && path != NULL, FALSE);
 
   rids = kt_local_query (local, query, cancellable, error);
   if (rids == NULL)
     return FALSE;
+  if (fields == NULL)
+    {
+      guint n = 0;
+
+      all = g_new0 (const KtField *, query->object->n_fields + 1);
+      for (guint i = 0; i < query->object->n_fields; i++)
+        if (!query->object->fields[i]->computed)
+          all[n++] = query->object->fields[i];
+      fields = all;
+    }
   columns = plan_columns (fields);
   file = g_file_new_for_path (path);
-  stream = g_file_replace (file, NULL, FALSE, G_FILE_CREATE_PRIVATE, cancellable, error);
+  stream = g_file_replace (file, NULL, FALSE, G_FILE_CREATE_PRIVATE, cancellable, &failure);
   if (stream == NULL)
-    {
-      g_prefix_error (error, "%s cannot be written: ", path);
-      return FALSE;
-    }
-  if (!write_all (local, query, rids, columns, G_OUTPUT_STREAM (stream), labels, locale, &written, cancellable, error))
+    return fail (path, failure, error);
+  if (!write_all (local, query, rids, columns, G_OUTPUT_STREAM (stream), labels, locale, &written,
+                  cancellable, &failure))
     {
       g_autoptr (GCancellable) drop = g_cancellable_new ();
 
       /* A cancelled close leaves what was there before. */
       g_cancellable_cancel (drop);
       g_output_stream_close (G_OUTPUT_STREAM (stream), drop, NULL);
-      return FALSE;
+      return fail (path, failure, error);
     }
-  if (!g_output_stream_close (G_OUTPUT_STREAM (stream), cancellable, error))
-    return FALSE;
+  if (!g_output_stream_close (G_OUTPUT_STREAM (stream), cancellable, &failure))
+    return fail (path, failure, error);
   if (rows != NULL)
     *rows = written;
   return TRUE;

@@ -24,25 +24,23 @@ static const struct
 {
   const char *part, *en, *zh;
 } address_parts[] = {
-  { "street", "street", "街道" },
-  { "city", "city", "城市" },
-  { "region", "region", "省份" },
-  { "postcode", "postcode", "邮编" },
+  { "street", "street", "街道" },   { "city", "city", "城市" },
+  { "region", "region", "省份" },   { "postcode", "postcode", "邮编" },
   { "country", "country", "国家" },
 };
 
 typedef struct
 {
-  char  *key;      /* squashed spelling */
-  char  *path;     /* field or field.part */
-  double worth;    /* how sure this spelling makes us */
+  char *key;    /* squashed spelling */
+  char *path;   /* as kt_import_plan_map takes it */
+  double worth; /* how sure this spelling makes us */
 } Spelling;
 
 typedef struct
 {
-  guint    column;
-  guint    spelling;
-  double   confidence;
+  guint column;
+  guint spelling;
+  double confidence;
 } Pair;
 
 static void
@@ -76,10 +74,7 @@ header_key (const char *text)
 }
 
 static void
-add_spelling (GArray     *spellings,
-              const char *text,
-              const char *path,
-              double      worth)
+add_spelling (GArray *spellings, const char *text, const char *path, double worth)
 {
   Spelling spelling = { header_key (text), g_strdup (path), worth };
 
@@ -92,18 +87,19 @@ add_spelling (GArray     *spellings,
 }
 
 static void
-add_labels (GArray       *spellings,
+add_labels (GArray *spellings,
             const KtJson *label,
-            const char   *suffix_en,
-            const char   *suffix_zh,
-            const char   *path,
-            double        worth)
+            const char *suffix_en,
+            const char *suffix_zh,
+            const char *path,
+            double worth)
 {
   for (guint i = 0; i < kt_json_length (label); i++)
     {
       const char *locale = kt_json_key_at (label, i);
       const char *text = kt_json_string (kt_json_at (label, i), NULL);
-      const char *suffix = locale != NULL && g_str_has_prefix (locale, "zh") ? suffix_zh : suffix_en;
+      const char *suffix =
+        locale != NULL && g_str_has_prefix (locale, "zh") ? suffix_zh : suffix_en;
       g_autofree char *whole = NULL;
 
       if (text == NULL)
@@ -111,20 +107,6 @@ add_labels (GArray       *spellings,
       whole = suffix != NULL ? g_strdup_printf ("%s %s", text, suffix) : g_strdup (text);
       add_spelling (spellings, whole, path, worth);
     }
-}
-
-/* A full name stands in one column more often than not, and is computed here: it is split. */
-gboolean
-_kt_import_splits_name (const KtField *field)
-{
-  return field->computed && field == field->object->title &&
-         kt_object_field (field->object, "first_name") != NULL && kt_object_field (field->object, "last_name") != NULL;
-}
-
-static gboolean
-can_be_target (const KtField *field)
-{
-  return !field->computed || _kt_import_splits_name (field);
 }
 
 static GArray *
@@ -139,7 +121,8 @@ collect_spellings (const KtObject *object)
     {
       const KtField *field = object->fields[i];
 
-      if (!can_be_target (field))
+      if (!_kt_import_takes (field) || field->type == KT_FIELD_FILE
+          || field->type == KT_FIELD_IMAGE)
         continue;
       add_spelling (spellings, field->name, field->name, 1.0);
       add_labels (spellings, field->label, NULL, NULL, field->name, 0.98);
@@ -149,7 +132,8 @@ collect_spellings (const KtObject *object)
             g_autofree char *path = g_strdup_printf ("%s.%s", field->name, address_parts[p].part);
 
             add_spelling (spellings, path, path, 1.0);
-            add_labels (spellings, field->label, address_parts[p].en, address_parts[p].zh, path, 0.98);
+            add_labels (spellings, field->label, address_parts[p].en, address_parts[p].zh, path,
+                        0.98);
           }
       if (field->type == KT_FIELD_MONEY)
         {
@@ -163,21 +147,22 @@ collect_spellings (const KtObject *object)
     {
       const char *path = kt_json_key_at (aliases, i);
       const KtJson *list = kt_json_at (aliases, i);
-      g_autofree char *name = g_strndup (path, strcspn (path, "."));
+      g_autofree char *name = g_strndup (path, strcspn (path, ".:@"));
       const KtField *field = kt_object_field (object, name);
 
-      if (field == NULL || !can_be_target (field))
+      if (field == NULL || !_kt_import_takes (field) || field->type == KT_FIELD_FILE
+          || field->type == KT_FIELD_IMAGE)
         continue;
       /* The first spellings of a list are the telling ones. */
       for (guint k = 0; k < kt_json_length (list); k++)
-        add_spelling (spellings, kt_json_string (kt_json_at (list, k), ""), path, 0.95 - 0.001 * MIN (k, 50));
+        add_spelling (spellings, kt_json_string (kt_json_at (list, k), ""), path,
+                      0.95 - 0.001 * MIN (k, 50));
     }
   return g_steal_pointer (&spellings);
 }
 
 static int
-compare_pairs (gconstpointer a,
-               gconstpointer b)
+compare_pairs (gconstpointer a, gconstpointer b)
 {
   const Pair *x = a, *y = b;
 
@@ -188,12 +173,29 @@ compare_pairs (gconstpointer a,
   return x->spelling < y->spelling ? -1 : 1;
 }
 
+/* Of two ways to say the same place the one that says more: "ship_via@shipper" before "ship_via". */
+static const char *
+most_telling (GArray *spellings, const Spelling *chosen)
+{
+  const char *path = chosen->path;
+
+  for (guint i = 0; i < spellings->len; i++)
+    {
+      const Spelling *other = &g_array_index (spellings, Spelling, i);
+
+      if (strcmp (other->key, chosen->key) == 0 && _kt_import_path_same (other->path, path)
+          && strlen (other->path) > strlen (path))
+        path = other->path;
+    }
+  return path;
+}
+
 static void
 guess_columns (KtImportPlan *plan)
 {
   g_autoptr (GArray) spellings = collect_spellings (plan->object);
   g_autoptr (GArray) pairs = g_array_new (FALSE, FALSE, sizeof (Pair));
-  g_autoptr (GHashTable) taken = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   for (guint c = 0; c < plan->columns->len; c++)
     {
@@ -210,7 +212,8 @@ guess_columns (KtImportPlan *plan)
 
           if (strcmp (spelling->key, key) == 0)
             pair.confidence = spelling->worth;
-          else if (len >= 6 && strlen (spelling->key) >= 6 && kt_text_distance (spelling->key, key, 1) <= 1)
+          else if (len >= 6 && strlen (spelling->key) >= 6
+                   && kt_text_distance (spelling->key, key, 1) <= 1)
             pair.confidence = spelling->worth - 0.3;
           if (pair.confidence >= GUESS_LEAST)
             g_array_append_val (pairs, pair);
@@ -223,27 +226,30 @@ guess_columns (KtImportPlan *plan)
       KtImportColumn *column = g_ptr_array_index (plan->columns, pair->column);
       const Spelling *spelling = &g_array_index (spellings, Spelling, pair->spelling);
 
-      if (column->field != NULL || g_hash_table_contains (taken, spelling->path))
+      g_autofree char *place = g_strndup (spelling->path, strcspn (spelling->path, ":@"));
+
+      if (column->field != NULL || g_hash_table_contains (taken, place))
         continue;
-      column->field = g_strdup (spelling->path);
+      column->field = g_strdup (most_telling (spellings, spelling));
       column->confidence = pair->confidence;
-      g_hash_table_add (taken, column->field);
+      g_hash_table_add (taken, g_steal_pointer (&place));
     }
 }
 
 /* ---- the file's head ---- */
 
 static gboolean
-read_head (KtImportPlan *plan,
-           GError      **error)
+read_head (KtImportPlan *plan, GError **error)
 {
-  g_autoptr (KtImportSource) source = _kt_import_source_open (plan->path, NULL, 0, error);
+  g_autoptr (KtImportSource) source =
+    _kt_import_source_open (plan->path, plan->encoding, plan->separator, error);
   const KtCsvCell *cells;
   guint n = 0;
   guint64 row, rows = 0;
 
   if (source == NULL)
     return FALSE;
+  g_free (plan->encoding);
   plan->encoding = g_strdup (kt_csv_encoding (source->csv));
   plan->separator = kt_csv_separator (source->csv);
   cells = _kt_import_source_next (source, &n, &row, error);
@@ -256,8 +262,8 @@ read_head (KtImportPlan *plan,
     }
   if (n > MAX_COLUMNS)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "%s has %u columns; at most %d can be imported.",
-                   plan->path, n, MAX_COLUMNS);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT,
+                   "%s has %u columns; at most %d can be imported.", plan->path, n, MAX_COLUMNS);
       return FALSE;
     }
   for (guint i = 0; i < n; i++)
@@ -265,7 +271,8 @@ read_head (KtImportPlan *plan,
       KtImportColumn *column = g_new0 (KtImportColumn, 1);
       g_autofree char *name = g_strstrip (g_strdup (cells[i].text));
 
-      column->column = name[0] != '\0' ? g_steal_pointer (&name) : g_strdup_printf ("Column %u", i + 1);
+      column->column =
+        name[0] != '\0' ? g_steal_pointer (&name) : g_strdup_printf ("Column %u", i + 1);
       g_ptr_array_add (plan->columns, column);
     }
   plan->n_file_columns = n;
@@ -278,7 +285,8 @@ read_head (KtImportPlan *plan,
           for (guint s = 0; s < G_N_ELEMENTS (column->sample); s++)
             if (column->sample[s] == NULL && cells[i].text[0] != '\0')
               {
-                g_autofree char *copy = g_utf8_make_valid (cells[i].text, MIN (strlen (cells[i].text), 120));
+                g_autofree char *copy =
+                  g_utf8_make_valid (cells[i].text, MIN (strlen (cells[i].text), 120));
 
                 column->sample[s] = g_steal_pointer (&copy);
                 break;
@@ -292,10 +300,18 @@ read_head (KtImportPlan *plan,
 }
 
 KtImportPlan *
-kt_import_plan_new (KtLocal        *local,
-                    const KtObject *object,
-                    const char     *path,
-                    GError        **error)
+kt_import_plan_new (KtLocal *local, const KtObject *object, const char *path, GError **error)
+{
+  return kt_import_plan_new_form (local, object, path, NULL, 0, error);
+}
+
+KtImportPlan *
+kt_import_plan_new_form (KtLocal *local,
+                         const KtObject *object,
+                         const char *path,
+                         const char *encoding,
+                         char separator,
+                         GError **error)
 {
   g_autoptr (KtImportPlan) plan = NULL;
 
@@ -305,6 +321,8 @@ kt_import_plan_new (KtLocal        *local,
   plan->schema = kt_schema_ref (object->schema);
   plan->object = object;
   plan->path = g_strdup (path);
+  plan->encoding = g_strdup (encoding);
+  plan->separator = separator;
   plan->columns = g_ptr_array_new_with_free_func (column_free);
   plan->locale = g_strdup (kt_local_locale (local));
   if (!read_head (plan, error))
@@ -324,91 +342,15 @@ kt_import_plan_free (KtImportPlan *plan)
   g_free (plan->match);
   g_free (plan->locale);
   g_free (plan->null_text);
+  g_clear_pointer (&plan->constants, g_ptr_array_unref);
   g_clear_pointer (&plan->schema, kt_schema_unref);
   g_free (plan);
 }
 
-/* ---- paths ---- */
-
-gboolean
-_kt_import_path_parse (const KtObject *object,
-                       const char     *path,
-                       KtImportPath   *out,
-                       GError        **error)
-{
-  g_autofree char *name = g_strndup (path, strcspn (path, ".:"));
-  const char *rest = path + strlen (name);
-  const KtField *field;
-
-  *out = (KtImportPath) { 0 };
-  if (strcmp (path, "id") == 0)
-    {
-      out->is_id = TRUE;
-      return TRUE;
-    }
-  field = kt_object_field (object, name);
-  if (field == NULL)
-    {
-      const char *nearest = NULL;
-      guint best = 4;
-
-      for (guint i = 0; i < object->n_fields; i++)
-        {
-          guint distance = kt_text_distance (object->fields[i]->name, name, 3);
-
-          if (distance < best && can_be_target (object->fields[i]))
-            {
-              best = distance;
-              nearest = object->fields[i]->name;
-            }
-        }
-      if (nearest != NULL)
-        g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "There is no field “%s” in %s. Did you mean “%s”?",
-                     name, object->name, nearest);
-      else
-        g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                     "There is no field “%s” in %s. “kontorctl schema %s” lists them.", name, object->name, object->name);
-      return FALSE;
-    }
-  if (!can_be_target (field))
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s is computed and cannot be imported.",
-                   kt_field_label (field, "en"));
-      return FALSE;
-    }
-  out->field = field;
-  if (rest[0] == '\0')
-    return TRUE;
-  rest++;
-  if (path[strlen (name)] == ':')
-    {
-      out->target = kt_schema_object (object->schema, rest);
-      if (out->target != NULL && kt_field_accepts (field, rest))
-        return TRUE;
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s cannot refer to “%s”.", kt_field_label (field, "en"), rest);
-      return FALSE;
-    }
-  if (field->type == KT_FIELD_ADDRESS)
-    for (guint i = 0; i < G_N_ELEMENTS (address_parts); i++)
-      if (strcmp (rest, address_parts[i].part) == 0)
-        {
-          out->part = address_parts[i].part;
-          return TRUE;
-        }
-  if (field->type == KT_FIELD_MONEY && strcmp (rest, "currency") == 0)
-    {
-      out->part = "currency";
-      return TRUE;
-    }
-  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no part “%s”%s.", kt_field_label (field, "en"), rest,
-               field->type == KT_FIELD_ADDRESS ? ": street, city, region, postcode, country" : "");
-  return FALSE;
-}
+/* ---- changing it ---- */
 
 static KtImportColumn *
-find_column (KtImportPlan *plan,
-             const char   *name,
-             guint        *index)
+find_column (KtImportPlan *plan, const char *name, guint *index)
 {
   g_autofree char *key = header_key (name);
 
@@ -428,23 +370,19 @@ find_column (KtImportPlan *plan,
 }
 
 static void
-unmap_path (KtImportPlan *plan,
-            const char   *path)
+unmap_path (KtImportPlan *plan, const char *path)
 {
   for (guint i = 0; i < plan->columns->len; i++)
     {
       KtImportColumn *column = g_ptr_array_index (plan->columns, i);
 
-      if (g_strcmp0 (column->field, path) == 0)
+      if (_kt_import_path_same (column->field, path))
         g_clear_pointer (&column->field, g_free);
     }
 }
 
 gboolean
-kt_import_plan_map (KtImportPlan *plan,
-                    const char   *name,
-                    const char   *path,
-                    GError      **error)
+kt_import_plan_map (KtImportPlan *plan, const char *name, const char *path, GError **error)
 {
   KtImportColumn *column;
   KtImportPath parsed;
@@ -463,7 +401,8 @@ kt_import_plan_map (KtImportPlan *plan,
 
           g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", known->column);
         }
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no column “%s”. It has: %s.", plan->path, name, names->str);
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no column “%s”. It has: %s.",
+                   plan->path, name, names->str);
       return FALSE;
     }
   if (path[0] == '\0')
@@ -495,24 +434,35 @@ kt_import_plan_map (KtImportPlan *plan,
 }
 
 gboolean
-_kt_import_plan_maps (KtImportPlan *plan,
-                      const char   *field)
+kt_import_plan_set (KtImportPlan *plan, const char *path, const char *text, GError **error)
 {
-  for (guint i = 0; i < plan->columns->len; i++)
-    {
-      const KtImportColumn *column = g_ptr_array_index (plan->columns, i);
-      gsize len = strlen (field);
+  KtImportPath parsed;
 
-      if (column->field != NULL && strncmp (column->field, field, len) == 0 &&
-          (column->field[len] == '\0' || column->field[len] == '.' || column->field[len] == ':'))
-        return TRUE;
+  g_return_val_if_fail (plan != NULL && path != NULL && text != NULL, FALSE);
+
+  if (!_kt_import_path_parse (plan->object, path, &parsed, error))
+    return FALSE;
+  if (parsed.is_id)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Rows cannot all have one id");
+      return FALSE;
     }
-  return FALSE;
+  unmap_path (plan, path);
+  if (plan->constants == NULL)
+    plan->constants = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < plan->constants->len; i += 2)
+    if (_kt_import_path_same (g_ptr_array_index (plan->constants, i), path))
+      {
+        g_ptr_array_remove_range (plan->constants, i, 2);
+        break;
+      }
+  g_ptr_array_add (plan->constants, g_strdup (path));
+  g_ptr_array_add (plan->constants, g_strdup (text));
+  return TRUE;
 }
 
 gboolean
-kt_import_plan_check (KtImportPlan *plan,
-                      GError      **error)
+kt_import_plan_check (KtImportPlan *plan, GError **error)
 {
   const KtObject *object = plan->object;
   gboolean any = FALSE;
@@ -530,9 +480,10 @@ kt_import_plan_check (KtImportPlan *plan,
     }
   if (!any)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                   "No column of %s was recognised as a field of %s. Map them by hand (--map COLUMN=FIELD).",
-                   plan->path, object->name);
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_INVALID,
+        "No column of %s was recognised as a field of %s. Map them by hand (--map COLUMN=FIELD).",
+        plan->path, object->name);
       return FALSE;
     }
   if (plan->match != NULL)
@@ -543,17 +494,24 @@ kt_import_plan_check (KtImportPlan *plan,
         return TRUE;
       if (field == NULL || !_kt_import_plan_maps (plan, plan->match))
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Records are to be found by “%s”, but %s.", plan->match,
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                       "Records are to be found by “%s”, but %s.", plan->match,
                        field == NULL ? "there is no such field" : "no column goes into it");
           return FALSE;
         }
       switch (field->type)
         {
-        case KT_FIELD_ADDRESS: case KT_FIELD_JSON: case KT_FIELD_LONG_TEXT: case KT_FIELD_RICH_TEXT:
-        case KT_FIELD_FILE: case KT_FIELD_IMAGE: case KT_FIELD_BOOLEAN:
-          g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                       "Records cannot be found by %s: choose a name, number, e-mail or external ID.",
-                       kt_field_label (field, "en"));
+        case KT_FIELD_ADDRESS:
+        case KT_FIELD_JSON:
+        case KT_FIELD_LONG_TEXT:
+        case KT_FIELD_RICH_TEXT:
+        case KT_FIELD_FILE:
+        case KT_FIELD_IMAGE:
+        case KT_FIELD_BOOLEAN:
+          g_set_error (
+            error, KT_ERROR, KT_ERROR_INVALID,
+            "Records cannot be found by %s: choose a name, number, e-mail or external ID.",
+            kt_field_label (field, "en"));
           return FALSE;
         default:
           break;
@@ -563,15 +521,21 @@ kt_import_plan_check (KtImportPlan *plan,
     {
       const KtField *field = object->fields[i];
 
-      if (!field->required || field->computed || field->default_value != NULL || plan->match != NULL)
+      if (!field->required || field->computed || field->default_value != NULL
+          || plan->match != NULL)
         continue;
       if (_kt_import_plan_maps (plan, field->name))
         continue;
+      if (strcmp (field->name, "user_name") == 0
+          && _kt_import_plan_maps (plan, object->title->name))
+        continue; /* taken from the name */
       if (field == object->title && field->storage == KT_VALUE_TEXT)
-        continue;    /* composed from what the row refers to: see compose_title */
-      if (field->type == KT_FIELD_TEXT && strcmp (field->name, "last_name") == 0 && _kt_import_plan_maps (plan, object->title->name))
+        continue; /* composed from what the row refers to: see compose_title */
+      if (field->type == KT_FIELD_TEXT && strcmp (field->name, "last_name") == 0
+          && _kt_import_plan_maps (plan, object->title->name))
         continue;
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s is required, but no column goes into it. Map one (--map COLUMN=%s).",
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "%s is required, but no column goes into it. Map one (--map COLUMN=%s).",
                    kt_field_label (field, "en"), field->name);
       return FALSE;
     }
