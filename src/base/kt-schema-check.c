@@ -129,6 +129,18 @@ is_address_part (const char *part)
   return FALSE;
 }
 
+/* Behind a dot: a part of an address, the currency of an amount, first and last of a name in two columns. */
+static gboolean
+is_part (const KtField *field, const char *part)
+{
+  if (field->type == KT_FIELD_ADDRESS)
+    return is_address_part (part);
+  if (field->type == KT_FIELD_MONEY)
+    return strcmp (part, "currency") == 0;
+  return field == field->object->title && field->type == KT_FIELD_TEXT
+         && (strcmp (part, "first") == 0 || strcmp (part, "last") == 0);
+}
+
 static gboolean
 check_aliases (Checker *checker, GError **error)
 {
@@ -140,14 +152,16 @@ check_aliases (Checker *checker, GError **error)
     {
       const char *key = kt_json_key_at (aliases, i);
       const KtJson *names = kt_json_at (aliases, i);
-      const char *dot = strchr (key, '.');
-      g_autofree char *name = dot != NULL ? g_strndup (key, (gsize) (dot - key)) : g_strdup (key);
+      gsize len = strcspn (key, ".:@"); /* the words of an import's mapping */
+      gsize part_len = key[len] == '.' ? strcspn (key + len + 1, ":@") : 0;
+      g_autofree char *name = g_strndup (key, len);
+      g_autofree char *part = part_len > 0 ? g_strndup (key + len + 1, part_len) : NULL;
       const KtField *field = kt_object_field (checker->object, name);
 
       if (field == NULL)
         return FAIL (checker, NULL, names, error,
                      "\"aliases\" names the field \"%s\", which it does not have", name);
-      if (dot != NULL && (field->type != KT_FIELD_ADDRESS || !is_address_part (dot + 1)))
+      if (part != NULL && !is_part (field, part))
         return FAIL (checker, NULL, names, error,
                      "\"aliases\" names \"%s\", which is no part of an address", key);
       if (kt_json_type (names) != KT_JSON_ARRAY)
