@@ -687,6 +687,17 @@ is_plain_number (const char *text)
   return digits && *text == '\0';
 }
 
+/* What a spreadsheet would calculate; and what already looks like it had been guarded, so that taking one ' off
+ * always gives back the text. */
+static gboolean
+is_dangerous (const char *text)
+{
+  gsize n = strspn (text, "'");
+
+  return text[n] != '\0' && strchr ("=+-@\t\r", text[n]) != NULL
+         && (n > 0 || !is_plain_number (text));
+}
+
 void
 kt_csv_write_row (GString *out, const char *const *cells, guint n, gboolean guard)
 {
@@ -696,14 +707,14 @@ kt_csv_write_row (GString *out, const char *const *cells, guint n, gboolean guar
   for (guint i = 0; i < n; i++)
     {
       const char *text = cells[i] != NULL ? cells[i] : "";
-      gboolean danger =
-        guard && *text != '\0' && strchr ("=+-@\t\r", *text) != NULL && !is_plain_number (text);
+      gboolean danger = guard && is_dangerous (text);
       gboolean quote;
 
       if (i > 0)
         g_string_append_c (out, ',');
-      /* Also quoted: what the reader would take for a blank line, a BOM or a message to spreadsheets. */
+      /* Also quoted: what the reader would take for no value, a blank line, a BOM or a message to spreadsheets. */
       quote = strpbrk (text, "\",\r\n") != NULL || (n == 1 && *text == '\0')
+              || strcmp (text, "NULL") == 0 || strcmp (text, "\\N") == 0
               || (i == 0
                   && (g_str_has_prefix (text, "\357\273\277")
                       || g_ascii_strncasecmp (text, "sep=", 4) == 0));
