@@ -32,6 +32,7 @@ make_plan (KtCli *cli, const KtObject *object, GError **error)
   g_autoptr (KtImportPlan) plan =
     kt_import_plan_new (cli->local, object, kt_cli_arg (cli, 1), error);
   g_autoptr (GPtrArray) maps = kt_cli_options (cli, "map");
+  g_autoptr (GPtrArray) sets = kt_cli_options (cli, "set");
   const char *match = kt_cli_option (cli, "match");
 
   if (plan == NULL)
@@ -53,9 +54,26 @@ make_plan (KtCli *cli, const KtObject *object, GError **error)
       if (!kt_import_plan_map (plan, column, equals + 1, error))
         return NULL;
     }
+  for (guint i = 0; i < sets->len; i++)
+    {
+      const char *text = g_ptr_array_index (sets, i);
+      const char *equals = strchr (text, '=');
+      g_autofree char *field = NULL;
+
+      if (equals == NULL || equals == text)
+        {
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "--set wants FIELD=VALUE, not “%s”",
+                       text);
+          return NULL;
+        }
+      field = g_strndup (text, (gsize) (equals - text));
+      if (!kt_import_plan_set (plan, field, equals + 1, error))
+        return NULL;
+    }
+  plan->create_missing = kt_cli_option (cli, "create-missing") != NULL;
   if (match != NULL)
     {
-      if (kt_cli_field (cli, object, match, error) == NULL)
+      if (!g_str_equal (match, "id") && kt_cli_field (cli, object, match, error) == NULL)
         return NULL;
       g_free (plan->match);
       plan->match = g_strdup (match);
@@ -90,6 +108,11 @@ put_import (KtCli *cli, const KtImportResult *result)
       kt_json_end_object (&writer);
     }
   kt_json_end_array (&writer);
+  kt_json_key (&writer, "notes");
+  kt_json_begin_array (&writer);
+  for (guint i = 0; i < result->notes->len; i++)
+    kt_json_add_string (&writer, g_ptr_array_index (result->notes, i));
+  kt_json_end_array (&writer);
   kt_json_end_object (&writer);
   kt_cli_put_json (cli, text);
 }
@@ -97,6 +120,8 @@ put_import (KtCli *cli, const KtImportResult *result)
 static void
 print_import (KtCli *cli, const KtImportResult *result)
 {
+  for (guint i = 0; i < result->notes->len; i++)
+    kt_cli_say (cli, "%s", (const char *) g_ptr_array_index (result->notes, i));
   for (guint i = 0; i < MIN (result->errors->len, ERRORS_SHOWN); i++)
     {
       const KtImportError *problem = g_ptr_array_index (result->errors, i);
@@ -156,7 +181,7 @@ kt_cli_export (KtCli *cli, GError **error)
 {
   const char *where = kt_cli_option (cli, "where");
   const char *wanted = kt_cli_option (cli, "fields");
-  g_autofree const KtField **fields = NULL;
+  g_autofree const KtField **fields = NULL; /* NULL: all that an import takes */
   g_autoptr (KtQuery) query = NULL;
   const KtObject *object;
   guint64 rows = 0;

@@ -54,7 +54,9 @@ static const KtCliOption search_options[] = { { "object", "OBJECT", FALSE, "only
 
 static const KtCliOption import_options[] = {
   { "map", "COLUMN=FIELD", TRUE, "this column goes to this field; COLUMN= leaves it out" },
+  { "set", "FIELD=VALUE", TRUE, "the same value for all rows" },
   { "match", "FIELD", FALSE, "rows update the record with the same value in FIELD" },
+  { "create-missing", NULL, FALSE, "make the records that rows name and that are not there" },
   { "dry-run", NULL, FALSE, "only tell what would happen" },
   { "report", "FILE", FALSE, "write the rows that failed to FILE, with the reason" },
   { NULL }
@@ -96,7 +98,10 @@ static const KtCliCommand commands[] = {
   { "search", "TEXT", 1, G_MAXUINT, "search everything", NULL, search_options, kt_cli_search },
   { "import", "OBJECT FILE", 2, 2, "read a CSV file",
     "Columns are matched with fields by their headers, in English or Chinese, unless --map says "
-    "otherwise.\nA bad row is reported and the good ones go in.",
+    "otherwise.\nA bad row is reported and the good ones go in.\nFIELD may be a part "
+    "(billing_address.city, amount.currency), a reference to one object "
+    "(parent:order),\nor an id that is unique only in its source (external_id@shipper, "
+    "ship_via@shipper).",
     import_options, kt_cli_import },
   { "export", "OBJECT FILE", 2, 2, "write a CSV file", NULL, export_options, kt_cli_export },
   { "outbox", "[retry N | discard N | undo N]", 0, 2, "changes the server has not settled yet",
