@@ -268,6 +268,8 @@ take_blob_state (KtEngine *engine,
     {
       if (!kt_local_blob_sent (local, engine->blob, local_failure))
         return FALSE;
+      /* The server now says of the record that it is stored: worth a look before the round ends. */
+      engine->wanted |= engine->state == KT_ENGINE_BLOB_PUT;
       _kt_engine_fire (engine, engine->state == KT_ENGINE_BLOB_STAT ? EVENT_MORE : EVENT_ANSWERED);
       return TRUE;
     }

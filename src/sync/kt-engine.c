@@ -522,7 +522,7 @@ ask_blob_put (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us
   g_autoptr (GBytes) piece = NULL;
   g_autoptr (GError) failure = NULL;
   KtRequest *request;
-  char offset[32];
+  char number[32];
 
   if (engine->wanted)
     {
@@ -544,10 +544,12 @@ ask_blob_put (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us
       _kt_engine_leave_out (engine, problem);
       return NULL;
     }
-  g_snprintf (offset, sizeof offset, "%" G_GINT64_FORMAT, engine->blob_offset);
   request = ask (engine, KT_ENDPOINT_BLOB_PUT, token, now_us);
   request->rest = g_strdup (engine->blob);
-  kt_request_set_query (request, "offset", offset);
+  g_snprintf (number, sizeof number, "%" G_GINT64_FORMAT, engine->blob_offset);
+  kt_request_set_query (request, "offset", number);
+  g_snprintf (number, sizeof number, "%" G_GINT64_FORMAT, engine->blob_size);
+  kt_request_set_query (request, "size", number);
   request->body = g_steal_pointer (&piece);
   return request;
 }
