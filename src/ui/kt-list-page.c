@@ -470,11 +470,15 @@ sort_changed_cb (KtListPage *self)
 {
   const KtField *field = NULL;
   gboolean descending = FALSE;
-  g_autoptr (GVariant) old = g_settings_get_value (self->settings, "sort");
+  g_autoptr (GVariant) old = NULL;
   GVariantBuilder builder;
   GVariantIter iter;
   const char *key, *value;
 
+  /* The columns go away with the page: that is no order. */
+  if (self->view == NULL)
+    return;
+  old = g_settings_get_value (self->settings, "sort");
   if (!kt_list_columns_get_sort (self->view, &field, &descending))
     {
       kt_list_model_set_sort (self->model, NULL, FALSE);
@@ -641,7 +645,11 @@ kt_list_page_dispose (GObject *object)
 
   g_cancellable_cancel (self->cancellable);
   if (self->view != NULL)
-    gtk_column_view_set_model (self->view, NULL);
+    {
+      /* Columns that go take their sorter along, which is not the person's wish for another order. */
+      g_signal_handlers_disconnect_by_data (gtk_column_view_get_sorter (self->view), self);
+      gtk_column_view_set_model (self->view, NULL);
+    }
   g_clear_object (&self->selection);
   g_clear_object (&self->model);
   g_clear_object (&self->cancellable);
