@@ -219,6 +219,21 @@ set_range (SoupServerMessage *message, KtJob *job)
                                           reply->range_start + size - 1, reply->range_total);
 }
 
+/* What libsoup has no words for. */
+static const char *
+reason_of (guint status)
+{
+  switch (status)
+    {
+    case 426:
+      return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
+    default:
+      return NULL;
+    }
+}
+
 /* The reply onto the message. */
 static void
 put_reply (SoupServerMessage *message, KtJob *job)
@@ -226,7 +241,7 @@ put_reply (SoupServerMessage *message, KtJob *job)
   KtReply *reply = job->reply;
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
 
-  soup_server_message_set_status (message, reply->status, NULL);
+  soup_server_message_set_status (message, reply->status, reason_of (reply->status));
   soup_message_headers_replace (headers, "Cache-Control", "no-store");
   soup_message_headers_replace (headers, "X-Content-Type-Options", "nosniff");
   if (reply->etag != NULL)
@@ -242,6 +257,8 @@ put_reply (SoupServerMessage *message, KtJob *job)
 
       soup_message_headers_replace (headers, "Retry-After", seconds);
     }
+  if (reply->status == 426)
+    soup_message_headers_replace (headers, "Upgrade", "websocket");
   if (reply->status == 401)
     soup_message_headers_replace (headers, "WWW-Authenticate", "Bearer");
   if (job->front->stopping)
@@ -444,9 +461,11 @@ request_cb (SoupServer *server, SoupServerMessage *message, const char *path, GH
   gboolean wrong_method;
   const KtEndpointInfo *info = find_endpoint (message, &rest, &wrong_method);
 
+  if (info != NULL && info->endpoint == KT_ENDPOINT_LIVE
+      && soup_message_headers_header_contains (soup_server_message_get_request_headers (message), "Upgrade", "websocket"))
+    return;   /* libsoup shakes hands once everybody has kept silent */
   if (info == NULL || info->endpoint == KT_ENDPOINT_LIVE)
     {
-      /* The live channel without an upgrade. */
       put_error (front, message, info != NULL ? 426 : 404, KT_ERROR_INVALID,
                  info != NULL ? "This address speaks WebSocket" : "There is nothing at this address");
       return;
