@@ -56,6 +56,7 @@ struct _KtListModel
   /* state */
   guint64 generation; /* of the question: query, search */
   guint64 stamp;      /* of what is in the database */
+  guint64 rows_read;
   guint total;
   guint fetch_idle;
   guint loading : 1;
@@ -353,6 +354,7 @@ asked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
           if (position < keys->len)
             cache_put (self, g_array_index (keys, gint64, position), records->pdata[i]);
         }
+      self->rows_read += MIN (asked->positions->len, keys->len);
       set_error (self, NULL);
       publish (self, keys, partial);
       set_loading (self, FALSE);
@@ -479,6 +481,7 @@ fetched_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GPtrArray) changed = g_ptr_array_new_with_free_func (g_object_unref);
 
   self->fetch_busy = FALSE;
+  self->rows_read += records != NULL ? records->len : 0;
   for (guint i = 0; records != NULL && i < records->len; i++)
     {
       guint position = g_array_index (fetched->positions, guint, i);
@@ -554,6 +557,19 @@ void
 _kt_list_model_forget (KtListModel *self, guint position)
 {
   g_hash_table_remove (self->slots, GUINT_TO_POINTER (position));
+}
+
+guint64
+_kt_list_model_rows_read (KtListModel *self)
+{
+  return self->rows_read;
+}
+
+void
+_kt_list_model_held (KtListModel *self, guint *slots, guint *cached)
+{
+  *slots = g_hash_table_size (self->slots);
+  *cached = g_hash_table_size (self->cache);
 }
 
 /* ---- what the workspace says ---- */

@@ -20,5 +20,8 @@ void     _kt_row_notify       (KtRow *row);
 
 /* In kt-list-model.c: a slot died, or is looked at without being loaded. */
 void     _kt_list_model_forget (KtListModel *self, guint position);
+/* For tests: records read from the database so far, and slots and records held. */
+guint64  _kt_list_model_rows_read (KtListModel *self);
+void     _kt_list_model_held   (KtListModel *self, guint *slots, guint *cached);
 
 G_END_DECLS
