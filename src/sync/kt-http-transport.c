@@ -165,9 +165,10 @@ _kt_http_explain (GError *failure, GUri *base, gboolean connected)
                         address, cause->message);
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
-                        connected ? "%s stopped answering for a minute. It is tried again later"
-                                  : "%s does not answer within 10 seconds. Check the address and "
-                                    "the network",
+                        connected
+                          ? "%s did not answer for a minute. Check the network, and try again"
+                          : "%s does not answer within 10 seconds. Check the address and "
+                            "the network",
                         address);
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_NETWORK_UNREACHABLE)
       || g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE))
@@ -179,8 +180,8 @@ _kt_http_explain (GError *failure, GUri *base, gboolean connected)
                         "What answers at %s is not a Kontor server (%s). Check the address",
                         address, cause->message);
   return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
-                      "The connection to %s was cut: %s. It is tried again later", address,
-                      cause->message);
+                      "The connection to %s was cut (%s). Check the network, and try again",
+                      address, cause->message);
 }
 
 /* ---- one exchange ---- */
