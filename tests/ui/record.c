@@ -349,21 +349,26 @@ test_related (Ui *ui, gconstpointer data)
 
 /* ---- lists ---- */
 
-#define MANY 20000
+#define MANY 100000
+#define PART 20000        /* what a page may carry */
 
 static void
 test_many_rows (Ui *ui, gconstpointer data)
 {
-  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
   GtkWidget *page;
 
-  for (guint i = 0; i < MANY; i++)
+  for (guint from = 0; from < MANY; from += PART)
     {
-      g_autofree char *name = g_strdup_printf ("Account %05u", i);
+      g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
 
-      g_ptr_array_add (records, mod_record (&ui->mod, "account", NULL, "name", name, NULL));
+      for (guint i = from; i < from + PART; i++)
+        {
+          g_autofree char *name = g_strdup_printf ("Account %06u", i);
+
+          g_ptr_array_add (records, mod_record (&ui->mod, "account", NULL, "name", name, NULL));
+        }
+      mod_pull_many (&ui->mod, records, NULL);
     }
-  mod_pull_many (&ui->mod, records, NULL);
   page = kt_list_page_new (ui->mod.workspace, mod_object (&ui->mod, "account"), FALSE);
   show (ui, page);
   mod_wait_while (count (page, GTK_TYPE_INSCRIPTION) == 0);
