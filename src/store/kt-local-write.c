@@ -54,6 +54,31 @@ translate (KtLocal *local, KtMutation *mutation, GError **error)
   return TRUE;
 }
 
+/* A stage says which pipeline it is of, how likely, how sure. It goes before the defaults, which are those of
+ * another pipeline, as on the server. */
+static void
+take_from_stage (KtLocal *local, KtRecord *record)
+{
+  static const char *const names[] = { "pipeline", "probability", "forecast_category" };
+  const KtField *via = kt_object_field (record->object, "stage");
+  const KtValue *value = via != NULL ? &record->values[via->index] : NULL;
+  g_autoptr (KtRecord) stage = NULL;
+
+  if (via == NULL || via->type != KT_FIELD_REF || value->type != KT_VALUE_ID)
+    return;
+  stage =
+    kt_table_load (local->db, kt_schema_object (local->schema, via->to[0]), &value->v.ref.id, NULL);
+  for (guint i = 0; stage != NULL && i < G_N_ELEMENTS (names); i++)
+    {
+      const KtField *field = kt_object_field (record->object, names[i]);
+      const KtField *source = kt_object_field (stage->object, names[i]);
+
+      if (field != NULL && source != NULL && !field->computed && field->storage == source->storage
+          && kt_value_is_null (&record->values[field->index]))
+        kt_value_copy (&stage->values[source->index], &record->values[field->index]);
+    }
+}
+
 /* Defaults and owner go into the patch: what is sent is what is seen here. */
 static void
 complete_create (KtLocal *local, KtOp *op)
@@ -62,6 +87,7 @@ complete_create (KtLocal *local, KtOp *op)
   const KtField *owner = kt_object_field (op->object, "owner");
 
   kt_patch_apply (op->patch, record);
+  take_from_stage (local, record);
   kt_record_apply_defaults (record);
   if (owner != NULL && owner->storage == KT_VALUE_ID
       && kt_value_is_null (&record->values[owner->index]))
