@@ -359,8 +359,8 @@ kt_local_outbox_counts (KtLocal *local, KtOutboxCounts *out, GError **error)
 /* ---- sending ---- */
 
 /* The wire form, spliced from what is stored: a repeat has the same bytes whatever has become of the schema (I6). */
-static gboolean
-append_entry (KtLocal *local, gint64 no, GString *out, GError **error)
+gboolean
+_kt_local_append_entry (KtLocal *local, gint64 no, GString *out, GError **error)
 {
   KtJsonWriter writer = KT_JSON_WRITER (out);
   KtStep step;
@@ -462,7 +462,7 @@ take_one (KtLocal *local,
 
   if (*n > 0)
     g_string_append_c (out, ',');
-  if (!append_entry (local, no, out, error))
+  if (!_kt_local_append_entry (local, no, out, error))
     return FALSE;
   if (*n > 0 && out->len + 1 > bytes)
     {
@@ -791,182 +791,4 @@ kt_local_settle (KtLocal *local,
   if (changes != NULL)
     *changes = _kt_changes_steal (&collected);
   return TRUE;
-}
-
-/* ---- parked entries ---- */
-
-static gboolean
-require_parked (KtLocal *local, gint64 no, GError **error)
-{
-  gint64 state = -1;
-
-  if (!kt_db_get_int (local->db, -1, &state, error, "SELECT state FROM kt_outbox WHERE no=?1",
-                      KT_BIND_INT, no, KT_BIND_END))
-    return FALSE;
-  if (state == KT_OUTBOX_PARKED)
-    return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-               "This change is not waiting for a decision any more");
-  return FALSE;
-}
-
-static gboolean
-retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
-{
-  g_autoptr (GHashTable) touched = _kt_touched_new ();
-  g_autofree char *unknown = NULL;
-  g_autoptr (KtMutation) mutation = NULL;
-
-  if (!require_parked (local, no, error))
-    return FALSE;
-  mutation = _kt_local_read_mutation (local, no, &unknown, error);
-  if (mutation == NULL)
-    return FALSE;
-  if (unknown != NULL)
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-                   "The server no longer takes %s: this change can only be discarded", unknown);
-      return FALSE;
-    }
-  for (guint i = 0; i < mutation->ops->len; i++)
-    {
-      const KtOp *op = g_ptr_array_index (mutation->ops, i);
-
-      _kt_touched_add (touched, op->object, &op->id);
-    }
-  changes->set->outbox = TRUE;
-  /* Whoever tries again wants to see it again. */
-  return kt_db_run (
-           local->db, error,
-           "UPDATE kt_outbox SET state=?2, number=NULL, reason=NULL, code=NULL, outcome=NULL, seq=NULL WHERE no=?1",
-           KT_BIND_INT, no, KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_END)
-           >= 0
-         && kt_db_run (local->db, error, "UPDATE kt_outbox_op SET muted=NULL WHERE no=?1",
-                       KT_BIND_INT, no, KT_BIND_END)
-              >= 0
-         && _kt_local_recompute_all (local, touched, TRUE, changes, error);
-}
-
-gboolean
-kt_local_retry (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error)
-{
-  return _kt_local_transact (local, retry_in, outbox_no, changes, error);
-}
-
-/* Later edits of a field whose discarded edit they were made over: their base is what that one's base was. */
-static gboolean
-rebase_later (KtLocal *local, gint64 no, GError **error)
-{
-  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (gint64));
-  KtStep step;
-
-  {
-    KT_STMT_SCOPE *stmt =
-      kt_db_stmt (local->db,
-                  "SELECT b.no, b.pos, a.patch, b.patch FROM kt_outbox_op a"
-                  " JOIN kt_outbox_op b ON b.id=a.id AND b.no>a.no JOIN kt_outbox o ON o.no=b.no"
-                  " WHERE a.no=?1 AND o.state=?2 AND a.patch IS NOT NULL AND b.patch IS NOT NULL"
-                  " AND a.kind=?3 AND b.kind=?3",
-                  error);
-
-    if (stmt == NULL)
-      return FALSE;
-    kt_stmt_bind_int (stmt, 1, no);
-    kt_stmt_bind_int (stmt, 2, KT_OUTBOX_QUEUED);
-    kt_stmt_bind_int (stmt, 3, KT_MUTATE_UPDATE);
-    while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
-      {
-        g_autoptr (KtJson) gone = kt_json_parse (kt_stmt_text (stmt, 2), -1, NULL);
-        g_autoptr (KtJson) later = kt_json_parse (kt_stmt_text (stmt, 3), -1, NULL);
-        g_autoptr (GString) out = g_string_new (NULL);
-        KtJsonWriter writer = KT_JSON_WRITER (out);
-        gint64 place[2] = { kt_stmt_int (stmt, 0), kt_stmt_int (stmt, 1) };
-        gboolean moved = FALSE;
-
-        kt_json_begin_object (&writer);
-        for (guint i = 0; i < kt_json_length (later); i++)
-          {
-            const char *name = kt_json_key_at (later, i);
-            const KtJson *pair = kt_json_at (later, i);
-            const KtJson *old = kt_json_get (gone, name);
-            g_autofree char *was =
-              old != NULL ? kt_json_to_string (kt_json_at (old, 1), TRUE) : NULL;
-            g_autofree char *before = kt_json_to_string (kt_json_at (pair, 0), TRUE);
-            g_autofree char *after = kt_json_to_string (kt_json_at (pair, 1), TRUE);
-
-            kt_json_key (&writer, name);
-            kt_json_begin_array (&writer);
-            if (was != NULL && strcmp (was, before) == 0)
-              {
-                g_autofree char *base = kt_json_to_string (kt_json_at (old, 0), TRUE);
-
-                kt_json_add_raw (&writer, base);
-                moved = TRUE;
-              }
-            else
-              kt_json_add_raw (&writer, before);
-            kt_json_add_raw (&writer, after);
-            kt_json_end_array (&writer);
-          }
-        kt_json_end_object (&writer);
-        if (moved)
-          {
-            g_array_append_vals (places, place, 2);
-            g_ptr_array_add (texts, g_strdup (out->str));
-          }
-      }
-    if (step != KT_STEP_DONE)
-      return FALSE;
-  }
-  for (guint i = 0; i < texts->len; i++)
-    if (kt_db_run (local->db, error, "UPDATE kt_outbox_op SET patch=?3 WHERE no=?1 AND pos=?2",
-                   KT_BIND_INT, g_array_index (places, gint64, 2 * i), KT_BIND_INT,
-                   g_array_index (places, gint64, 2 * i + 1), KT_BIND_TEXT,
-                   (const char *) g_ptr_array_index (texts, i), KT_BIND_END)
-        < 0)
-      return FALSE;
-  return TRUE;
-}
-
-gboolean
-_kt_local_keep (KtLocal *local, const char *why, const char *json, GError **error)
-{
-  g_autofree char *at = _kt_local_now (local);
-
-  return kt_db_run (local->db, error, "INSERT INTO kt_kept (at, why, json) VALUES (?1, ?2, ?3)",
-                    KT_BIND_TEXT, at, KT_BIND_TEXT, why, KT_BIND_TEXT, json, KT_BIND_END)
-         >= 0;
-}
-
-static gboolean
-discard_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
-{
-  g_autoptr (GHashTable) touched = _kt_touched_new ();
-  g_autoptr (GString) json = g_string_new (NULL);
-  gint64 dependent = 0;
-
-  if (!require_parked (local, no, error)
-      || !_kt_local_dependent (local, no, FALSE, &dependent, error))
-    return FALSE;
-  if (dependent != 0)
-    {
-      g_autofree char *says = _kt_local_describe_entry (local, dependent);
-
-      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-                   "A later change needs what this one creates: undo or discard that first (%s)",
-                   says);
-      return FALSE;
-    }
-  changes->set->outbox = TRUE;
-  return append_entry (local, no, json, error)
-         && _kt_local_keep (local, "discarded", json->str, error) && rebase_later (local, no, error)
-         && _kt_local_leave (local, no, FALSE, touched, error)
-         && _kt_local_recompute_all (local, touched, TRUE, changes, error);
-}
-
-gboolean
-kt_local_discard (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error)
-{
-  return _kt_local_transact (local, discard_in, outbox_no, changes, error);
 }

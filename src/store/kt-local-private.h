@@ -18,7 +18,8 @@ G_BEGIN_DECLS
  *   kt-local-overlay.c  shadows and unsettled ops: visible = overlay (shadow) (I1, I2)
  *   kt-local-write.c    commit, undo, inverse
  *   kt-local-depend.c   what builds on what in the outbox
- *   kt-local-outbox.c   take, settle, retry, discard (I4, I6)
+ *   kt-local-outbox.c   take, settle, leave (I4, I6)
+ *   kt-local-parked.c   retry, discard, what is kept
  *   kt-local-pull.c     pages, stage, swap (I5, I7)
  *   kt-local-index.c    full-text terms and sort keys of a record
  *   kt-local-read.c     load, query, rows, counts, titles
@@ -170,6 +171,8 @@ GHashTable *_kt_touched_new      (void);                  /* KtTouched in itself
 void      _kt_touched_add        (GHashTable *touched, const KtObject *object, const KtId *id);
 /* As far as this schema knows it. NULL without error: no such entry. */
 KtMutation *_kt_local_read_mutation (KtLocal *local, gint64 no, char **unknown, GError **error);
+/* The wire form, from what is stored. */
+gboolean  _kt_local_append_entry (KtLocal *local, gint64 no, GString *out, GError **error);
 gint64    _kt_local_add_entry    (KtLocal *local, const KtMutation *mutation, GError **error);      /* -1: error */
 /* Removes a settled, undone or discarded entry and notes the records it named. */
 gboolean  _kt_local_leave        (KtLocal *local, gint64 no, gboolean remember, GHashTable *touched, GError **error);

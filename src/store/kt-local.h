@@ -85,7 +85,7 @@ gboolean     kt_change_set_touches (const KtChangeSet *set, const KtObject *obje
 /* ---- reading (one read transaction each; all return NULL + error on failure) ---- */
 KtRecord  *kt_local_load   (KtLocal *local, const KtObject *object, const KtId *id, GError **error);   /* NULL, no error: none */
 KtRecord  *kt_local_load_shadow (KtLocal *local, const KtObject *object, const KtId *id, GError **error); /* base for a new patch: the visible record is; this is what the server has */
-/* Row numbers in order (gint64). Search text, filter, sort keys, bin honoured. */
+/* Row numbers in order (gint64). Search text, filter, sort keys, bin honoured. With a limit, a search looks at its newest 2,000 hits. */
 GArray    *kt_local_query  (KtLocal *local, const KtQuery *query, GCancellable *cancellable, GError **error);
 /* Records by row number, in the order asked; a vanished one is NULL in the array. */
 GPtrArray *kt_local_rows   (KtLocal *local, const KtObject *object, const gint64 *rids, guint n, GError **error);

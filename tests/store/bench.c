@@ -388,6 +388,53 @@ time_commits (Fix *fix)
            seconds_since (start) * 1e3);
 }
 
+/* What was imported comes back: shadows are replaced, entries leave. */
+static void
+time_settling (Fix *fix)
+{
+  const KtObject *object = fix_object (fix, "contact");
+  g_autoptr (KtQuery) query = kt_query_new (object);
+  g_autoptr (GArray) rids = NULL;
+  g_autoptr (GPtrArray) rows = NULL;
+  g_autoptr (GError) error = NULL;
+  gint64 seq = kt_local_seq (fix->local);
+  gint64 start;
+  gint64 number = 1;
+
+  query->search = g_strdup ("imported");
+  rids = kt_local_query (fix->local, query, NULL, &error);
+  rows = kt_local_rows (fix->local, object, (const gint64 *) rids->data, rids->len, &error);
+  start = g_get_monotonic_time ();
+  for (;;)
+    {
+      g_autofree char *sent = fix_take (fix);
+
+      if (sent == NULL)
+        break;
+      for (gint64 last = fix_count (fix, "SELECT max(number) FROM kt_outbox"); number <= last;
+           number++)
+        fix_settle (fix, number, KT_OUTCOME_APPLIED, seq + 1);
+    }
+  g_print ("  verdicts of %6" G_GINT64_FORMAT " mutations                          %8.1f ms\n",
+           number - 1, seconds_since (start) * 1e3);
+  start = g_get_monotonic_time ();
+  for (guint i = 0; i < rows->len; i += PAGE_ROWS)
+    {
+      g_autoptr (GPtrArray) page = g_ptr_array_new ();
+
+      for (guint j = i; j < MIN (rows->len, i + PAGE_ROWS); j++)
+        {
+          ((KtRecord *) rows->pdata[j])->rev = seq + 1;
+          g_ptr_array_add (page, rows->pdata[j]);
+        }
+      fix_try_apply (fix, &(PageForm){ FALSE, i + PAGE_ROWS < rows->len, seq + 1, "c", NULL }, page,
+                     NULL, NULL, NULL, &error);
+      g_assert_no_error (error);
+    }
+  g_print ("  their %6u records pulled back                       %8.1f ms\n", rows->len,
+           seconds_since (start) * 1e3);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -446,6 +493,7 @@ main (int argc, char **argv)
   time_search (&fix, NULL);
   time_search (&fix, fix_object (&fix, "contact"));
   time_commits (&fix);
+  time_settling (&fix);
   start = g_get_monotonic_time ();
   {
     g_autoptr (GError) error = NULL;
