@@ -68,20 +68,53 @@ show_row (KtRow      *row,
     show_mark (cell, row);
 }
 
+/* In the width of a Latin letter; a Chinese character takes two. */
 static guint
-column_chars (const KtField *field)
+text_width (const char *text)
 {
+  guint width = 0;
+
+  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+    width += g_unichar_iswide (g_utf8_get_char (p)) ? 2 : 1;
+  return width;
+}
+
+/* What a column would like to have: enough for what usually stands in it, so that a short column leaves its room to a
+ * long one. */
+static guint
+column_chars (const KtField *field,
+              const char    *locale)
+{
+  guint chars = 20;
+
   switch (field->type)
     {
+    case KT_FIELD_CHOICE:
+      chars = 6;
+      for (guint i = 0; i < field->n_options; i++)
+        chars = MAX (chars, text_width (kt_option_label (&field->options[i], locale)));
+      chars = MIN (chars, 20);
+      break;
     case KT_FIELD_BOOLEAN: case KT_FIELD_INTEGER: case KT_FIELD_PERCENT:
-      return 8;
-    case KT_FIELD_DATE: case KT_FIELD_CHOICE: case KT_FIELD_DECIMAL: case KT_FIELD_AUTO_NUMBER: case KT_FIELD_DURATION:
-      return 13;
-    case KT_FIELD_MONEY: case KT_FIELD_PHONE:
-      return 16;
+      chars = 8;
+      break;
+    case KT_FIELD_DATE: case KT_FIELD_DECIMAL: case KT_FIELD_AUTO_NUMBER: case KT_FIELD_DURATION:
+      chars = 12;
+      break;
+    case KT_FIELD_MONEY:
+      chars = 14;
+      break;
+    case KT_FIELD_PHONE: case KT_FIELD_DATE_TIME: case KT_FIELD_REF: case KT_FIELD_REF_ANY:
+      chars = 18;
+      break;
+    case KT_FIELD_EMAIL: case KT_FIELD_URL: case KT_FIELD_ADDRESS:
+      chars = 24;
+      break;
     default:
-      return 20;
+      break;
     }
+  /* The heading and its arrow. */
+  return MAX (chars, text_width (kt_field_label (field, locale)) + 2);
 }
 
 static void
@@ -93,12 +126,13 @@ setup_cell_cb (GtkSignalListItemFactory *factory,
   Cell *cell = g_new0 (Cell, 1);
   GtkWidget *text = gtk_inscription_new (NULL);
   gboolean first = GPOINTER_TO_INT (g_object_get_data (G_OBJECT (factory), "kt-first"));
+  guint chars = GPOINTER_TO_UINT (g_object_get_data (G_OBJECT (factory), "kt-chars"));
 
   cell->text = GTK_INSCRIPTION (text);
   cell->field = field;
   gtk_inscription_set_text_overflow (cell->text, GTK_INSCRIPTION_OVERFLOW_ELLIPSIZE_END);
-  gtk_inscription_set_min_chars (cell->text, MIN (column_chars (field), 8));
-  gtk_inscription_set_nat_chars (cell->text, first ? 28 : column_chars (field));
+  gtk_inscription_set_min_chars (cell->text, MIN (chars, first ? 16 : 8));
+  gtk_inscription_set_nat_chars (cell->text, first ? MAX (chars, 28) : chars);
   gtk_inscription_set_xalign (cell->text, kt_layout_numeric (field) ? 1.0f : 0.0f);
   gtk_widget_set_hexpand (text, TRUE);
   if (kt_layout_numeric (field))
@@ -252,6 +286,8 @@ kt_list_columns_build (GtkColumnView  *view,
       g_autoptr (GtkColumnViewColumn) column = NULL;
 
       g_object_set_data (G_OBJECT (factory), "kt-first", GINT_TO_POINTER (i == 0));
+      g_object_set_data (G_OBJECT (factory), "kt-chars",
+                         GUINT_TO_POINTER (column_chars (field, kt_workspace_get_locale (workspace))));
       g_signal_connect (factory, "setup", G_CALLBACK (setup_cell_cb), (gpointer) field);
       g_signal_connect (factory, "bind", G_CALLBACK (bind_cell_cb), NULL);
       g_signal_connect (factory, "unbind", G_CALLBACK (unbind_cell_cb), NULL);

@@ -638,6 +638,12 @@ kt_list_page_measure (GtkWidget      *widget,
   gtk_widget_measure (KT_LIST_PAGE (widget)->box, orientation, for_size, minimum, natural, minimum_baseline, natural_baseline);
 }
 
+static gboolean
+kt_list_page_grab_focus (GtkWidget *widget)
+{
+  return gtk_widget_grab_focus (GTK_WIDGET (KT_LIST_PAGE (widget)->view));
+}
+
 static void
 kt_list_page_dispose (GObject *object)
 {
@@ -671,6 +677,7 @@ kt_list_page_class_init (KtListPageClass *klass)
   G_OBJECT_CLASS (klass)->dispose = kt_list_page_dispose;
   widget_class->size_allocate = kt_list_page_size_allocate;
   widget_class->measure = kt_list_page_measure;
+  widget_class->grab_focus = kt_list_page_grab_focus;
 
   gtk_widget_class_set_template_from_resource (widget_class, "/org/kontor/Kontor/ui/kt-list-page.ui");
   gtk_widget_class_bind_template_child (widget_class, KtListPage, box);

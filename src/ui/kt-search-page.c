@@ -164,6 +164,12 @@ kt_search_page_view_init (KtViewInterface *iface)
   iface->focus_filter = kt_search_page_focus_filter;
 }
 
+static gboolean
+kt_search_page_grab_focus (GtkWidget *widget)
+{
+  return gtk_widget_grab_focus (GTK_WIDGET (KT_SEARCH_PAGE (widget)->entry));
+}
+
 static void
 kt_search_page_map (GtkWidget *widget)
 {
@@ -190,6 +196,7 @@ kt_search_page_class_init (KtSearchPageClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = kt_search_page_dispose;
   widget_class->map = kt_search_page_map;
+  widget_class->grab_focus = kt_search_page_grab_focus;
 
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/kontor/Kontor/ui/kt-search-page.ui");

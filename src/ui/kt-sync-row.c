@@ -292,6 +292,8 @@ static void
 kt_sync_row_init (KtSyncRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  /* GTK 4.8 centres the child of a menu button; these are lines of text that begin where the rows above do. */
+  gtk_widget_set_halign (gtk_widget_get_parent (gtk_menu_button_get_child (self->button)), GTK_ALIGN_FILL);
   self->signals = g_signal_group_new (KT_TYPE_SYNC_STATUS);
   g_signal_group_connect_swapped (self->signals, "notify", G_CALLBACK (update), self);
 }

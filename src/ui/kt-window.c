@@ -163,6 +163,20 @@ drop_view (KtWindow *self,
   gtk_stack_remove (self->views, GTK_WIDGET (view));
 }
 
+/* The keyboard goes where the eye goes: a page says by its grab_focus where that is. One that has no such place
+ * gets it with the first Tab; nothing outside of it keeps the focus meanwhile. */
+static void
+focus_view (KtWindow *self)
+{
+  KtView *view = current_view (self);
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (self));
+
+  if (view == NULL || (focus != NULL && gtk_widget_is_ancestor (focus, GTK_WIDGET (view))))
+    return;
+  if (!gtk_widget_grab_focus (GTK_WIDGET (view)))
+    gtk_window_set_focus (GTK_WINDOW (self), NULL);
+}
+
 static void
 push_view (KtWindow  *self,
            GtkWidget *view,
@@ -182,6 +196,7 @@ push_view (KtWindow  *self,
   if (fresh)
     update_header (self);
   adw_leaflet_set_visible_child (self->leaflet, self->content_pane);
+  focus_view (self);
 }
 
 static void
@@ -372,6 +387,7 @@ back_action (GtkWidget  *widget,
       show_top (self);
       gtk_stack_remove (self->views, GTK_WIDGET (view));
       g_object_unref (view);
+      focus_view (self);
     }
   else if (adw_leaflet_get_folded (self->leaflet))
     adw_leaflet_set_visible_child (self->leaflet, self->sidebar_pane);
