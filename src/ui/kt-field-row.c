@@ -158,6 +158,14 @@ key_cb (KtFieldRow      *self,
   return TRUE;
 }
 
+static gboolean
+kt_field_row_grab_focus (GtkWidget *widget)
+{
+  KtFieldRow *self = KT_FIELD_ROW (widget);
+
+  return self->control != NULL && gtk_widget_get_visible (GTK_WIDGET (self->control_bin)) && gtk_widget_grab_focus (self->control);
+}
+
 static void
 kt_field_row_dispose (GObject *object)
 {
@@ -175,6 +183,7 @@ kt_field_row_class_init (KtFieldRowClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = kt_field_row_dispose;
+  widget_class->grab_focus = kt_field_row_grab_focus;
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/kontor/Kontor/ui/kt-field-row.ui");
   gtk_widget_class_bind_template_child (widget_class, KtFieldRow, box);

@@ -281,10 +281,10 @@ kt_form_focus_first (KtForm *self)
           if (slot->row == NULL)
             continue;
           if (kt_editor_get_problem (self->editor, slot->field) != NULL)
-            return gtk_widget_child_focus (slot->row, GTK_DIR_TAB_FORWARD);
+            return gtk_widget_grab_focus (slot->row);
           if (first == NULL && kt_editor_may_edit (self->editor, slot->field, NULL))
             first = slot->row;
         }
     }
-  return first != NULL && kt_editor_get_is_new (self->editor) && gtk_widget_child_focus (first, GTK_DIR_TAB_FORWARD);
+  return first != NULL && kt_editor_get_is_new (self->editor) && gtk_widget_grab_focus (first);
 }

@@ -321,8 +321,8 @@ show_record (KtRecordPage *self)
       gtk_stack_set_visible_child_name (self->stack, "main");
       if (self->width > 0)
         queue_layout (self);
-      if (!self->focused && kt_editor_get_is_new (self->editor) && gtk_widget_get_mapped (GTK_WIDGET (self)))
-        self->focused = kt_form_focus_first (KT_FORM (self->form));
+      gtk_widget_set_sensitive (self->form, !is_in_bin (self));
+      gtk_widget_set_sensitive (GTK_WIDGET (self->timeline), !is_in_bin (self));
     }
   update_related (self);
   show_head (self);
@@ -597,6 +597,9 @@ layout_cb (gpointer user_data)
   gtk_widget_set_visible (gtk_paned_get_end_child (self->paned), !is_new);
   if (!narrow)
     gtk_paned_set_position (self->paned, self->width * 3 / 5);
+  /* Whoever shows the page has put the focus somewhere by now. */
+  if (!self->focused && is_new && self->form != NULL && gtk_widget_get_mapped (GTK_WIDGET (self)))
+    self->focused = kt_form_focus_first (KT_FORM (self->form));
   return G_SOURCE_REMOVE;
 }
 
@@ -638,16 +641,6 @@ kt_record_page_measure (GtkWidget      *widget,
     }
   gtk_widget_measure (GTK_WIDGET (self->stack), GTK_ORIENTATION_HORIZONTAL, -1, &child_minimum, NULL, NULL, NULL);
   gtk_widget_measure (GTK_WIDGET (self->stack), orientation, for_size < 0 ? -1 : MAX (for_size, child_minimum), minimum, natural, NULL, NULL);
-}
-
-static void
-kt_record_page_map (GtkWidget *widget)
-{
-  KtRecordPage *self = KT_RECORD_PAGE (widget);
-
-  GTK_WIDGET_CLASS (kt_record_page_parent_class)->map (widget);
-  if (!self->focused && self->form != NULL && kt_editor_get_is_new (self->editor))
-    self->focused = kt_form_focus_first (KT_FORM (self->form));
 }
 
 static void
@@ -696,7 +689,6 @@ kt_record_page_class_init (KtRecordPageClass *klass)
   G_OBJECT_CLASS (klass)->finalize = kt_record_page_finalize;
   widget_class->size_allocate = kt_record_page_size_allocate;
   widget_class->measure = kt_record_page_measure;
-  widget_class->map = kt_record_page_map;
   widget_class->root = kt_record_page_root;
 
   g_type_ensure (KT_TYPE_TIMELINE_VIEW);
