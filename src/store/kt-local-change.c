@@ -162,6 +162,19 @@ same_record (const KtRecord *a, const KtRecord *b)
   return TRUE;
 }
 
+/* Only what differs: naming a column in an UPDATE rewrites every index it is in. */
+static gboolean
+update_row (KtLocal *local, const KtRecord *before, KtRecord *after, GError **error)
+{
+  g_autoptr (KtPatch) patch = kt_patch_new (after->object);
+
+  for (guint i = 0; i < after->object->n_fields; i++)
+    if (!kt_value_equal (&before->values[i], &after->values[i]))
+      kt_patch_set (patch, after->object->fields[i], &before->values[i], &after->values[i]);
+  after->rid = before->rid;
+  return kt_table_update (local->db, patch, &after->id, after->rev, error);
+}
+
 gboolean
 _kt_local_show (KtLocal *local,
                 const KtRecord *before,
@@ -177,7 +190,12 @@ _kt_local_show (KtLocal *local,
       after->rid = before->rid;
       return TRUE;
     }
-  if (after != NULL)
+  if (before != NULL && after != NULL && before->object == after->object)
+    {
+      if (!update_row (local, before, after, error))
+        return FALSE;
+    }
+  else if (after != NULL)
     {
       if (!kt_table_save (local->db, after, NULL, error))
         return FALSE;

@@ -287,20 +287,49 @@ _kt_local_index_keys (KtLocal *local, const KtPlan *plan, const KtRecord *record
   return kt_stmt_step (stmt, error) == KT_STEP_DONE;
 }
 
+/* One key at a time: a row that is replaced is taken out of all its indices. *done FALSE: there was no row. */
 static gboolean
-same_keys (const KtPlan *plan, const KtRecord *before, const KtRecord *after)
+update_key (KtLocal *local,
+            const KtPlan *plan,
+            const KtField *field,
+            const KtRecord *record,
+            gboolean *done,
+            GError **error)
 {
-  if (before == NULL || before->rid != after->rid
-      || kt_record_deleted (before) != kt_record_deleted (after))
-    return FALSE;
-  for (guint i = 0; i < plan->keys->len; i++)
-    {
-      guint index = ((const KtField *) plan->keys->pdata[i])->index;
+  guint8 key[MAX_KEY_BYTES + 1 + sizeof (KtId)];
+  g_autofree char *sql = g_strdup_printf ("UPDATE kt_key_%u SET \"k_%s\"=?2 WHERE rid=?1",
+                                          plan->object->number, field->name);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (local->db, sql, error);
 
-      if (!kt_value_equal (&before->values[index], &after->values[index]))
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_int (stmt, 1, record->rid);
+  kt_stmt_bind_blob (stmt, 2, key, _kt_local_make_key (record, field, local->locale, key));
+  if (kt_stmt_step (stmt, error) != KT_STEP_DONE)
+    return FALSE;
+  *done = kt_stmt_changes (stmt) > 0;
+  return TRUE;
+}
+
+static gboolean
+update_keys (KtLocal *local,
+             const KtPlan *plan,
+             const KtRecord *before,
+             const KtRecord *after,
+             GError **error)
+{
+  gboolean done = before != NULL && before->rid == after->rid
+                  && kt_record_deleted (before) == kt_record_deleted (after);
+
+  for (guint i = 0; done && i < plan->keys->len; i++)
+    {
+      const KtField *field = plan->keys->pdata[i];
+
+      if (!kt_value_equal (&before->values[field->index], &after->values[field->index])
+          && !update_key (local, plan, field, after, &done, error))
         return FALSE;
     }
-  return TRUE;
+  return done || _kt_local_index_keys (local, plan, after, error);
 }
 
 gboolean
@@ -311,7 +340,7 @@ _kt_local_index (KtLocal *local, const KtRecord *before, const KtRecord *after, 
   if (!_kt_local_index_terms (local, plan, before, after, error))
     return FALSE;
   if (after != NULL)
-    return same_keys (plan, before, after) || _kt_local_index_keys (local, plan, after, error);
+    return update_keys (local, plan, before, after, error);
   return kt_db_run (local->db, error, plan->key_delete, KT_BIND_INT, before->rid, KT_BIND_END) >= 0;
 }
 
