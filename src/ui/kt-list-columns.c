@@ -105,7 +105,7 @@ column_chars (const KtField *field,
       chars = 14;
       break;
     case KT_FIELD_PHONE: case KT_FIELD_DATE_TIME: case KT_FIELD_REF: case KT_FIELD_REF_ANY:
-      chars = 18;
+      chars = 17;
       break;
     case KT_FIELD_EMAIL: case KT_FIELD_URL: case KT_FIELD_ADDRESS:
       chars = 24;
@@ -115,6 +115,23 @@ column_chars (const KtField *field,
     }
   /* The heading and its arrow. */
   return MAX (chars, text_width (kt_field_label (field, locale)) + 2);
+}
+
+/* Half a sentence still says something, half a number does not (of a time the day comes first). */
+static guint
+least_chars (const KtField *field,
+             guint          chars,
+             gboolean       first)
+{
+  switch (field->type)
+    {
+    case KT_FIELD_TEXT: case KT_FIELD_LONG_TEXT: case KT_FIELD_RICH_TEXT: case KT_FIELD_EMAIL: case KT_FIELD_URL:
+    case KT_FIELD_CHOICE: case KT_FIELD_CHOICES: case KT_FIELD_TAGS: case KT_FIELD_REF: case KT_FIELD_REF_ANY:
+    case KT_FIELD_MANY: case KT_FIELD_ADDRESS: case KT_FIELD_DATE_TIME:
+      return MIN (chars, first ? 16 : 8);
+    default:
+      return chars;
+    }
 }
 
 static void
@@ -131,7 +148,7 @@ setup_cell_cb (GtkSignalListItemFactory *factory,
   cell->text = GTK_INSCRIPTION (text);
   cell->field = field;
   gtk_inscription_set_text_overflow (cell->text, GTK_INSCRIPTION_OVERFLOW_ELLIPSIZE_END);
-  gtk_inscription_set_min_chars (cell->text, MIN (chars, first ? 16 : 8));
+  gtk_inscription_set_min_chars (cell->text, least_chars (field, chars, first));
   gtk_inscription_set_nat_chars (cell->text, first ? MAX (chars, 28) : chars);
   gtk_inscription_set_xalign (cell->text, kt_layout_numeric (field) ? 1.0f : 0.0f);
   gtk_widget_set_hexpand (text, TRUE);

@@ -43,11 +43,19 @@ show_toast (GtkWidget *from,
             AdwToast  *toast)
 {
   AdwToastOverlay *toasts = find_toasts (from);
+  AdwToast *last;
 
-  if (toasts != NULL)
-    adw_toast_overlay_add_toast (toasts, toast);
-  else
-    g_object_unref (toast);
+  if (toasts == NULL)
+    {
+      g_object_unref (toast);
+      return;
+    }
+  /* What was done last is what can be taken back: it does not queue behind older news. A problem stays its time. */
+  last = g_object_get_data (G_OBJECT (toasts), "kt-last-toast");
+  if (last != NULL && adw_toast_get_priority (last) <= adw_toast_get_priority (toast))
+    adw_toast_dismiss (last);
+  g_object_set_data_full (G_OBJECT (toasts), "kt-last-toast", g_object_ref (toast), g_object_unref);
+  adw_toast_overlay_add_toast (toasts, toast);
 }
 
 void

@@ -38,7 +38,6 @@ struct _KtWindow
   GSignalGroup *status_signals;
   GPtrArray    *history;         /* KtView*, the last one is shown */
   KtDone       *last_done;
-  GtkWidget    *header_start, *header_end;
 
   /* template */
   AdwToastOverlay *toasts;
@@ -108,15 +107,62 @@ update_header (KtWindow *self)
   gtk_window_set_title (GTK_WINDOW (self), title);
 }
 
+/* Widgets of a view stay in the header bar as long as the view is in the history, and are hidden while another one is
+ * shown: GTK 4.8 loses the actions of a button that is taken out and put back. They stand in boxes, because whether the
+ * widget itself is visible is the view's own business. */
+static const char *const header_keys[] = { "kt-header-start", "kt-header-end" };
+
 static void
-remove_header_widgets (KtWindow *self)
+add_header_widgets (KtWindow *self,
+                    KtView   *view)
 {
-  if (self->header_start != NULL)
-    adw_header_bar_remove (self->header, self->header_start);
-  if (self->header_end != NULL)
-    adw_header_bar_remove (self->header, self->header_end);
-  g_clear_object (&self->header_start);
-  g_clear_object (&self->header_end);
+  GtkWidget *widgets[] = { kt_view_get_header_start (view), kt_view_get_header_end (view) };
+
+  for (guint i = 0; i < G_N_ELEMENTS (widgets); i++)
+    {
+      GtkWidget *box;
+
+      if (widgets[i] == NULL)
+        continue;
+      box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+      gtk_box_append (GTK_BOX (box), widgets[i]);
+      g_object_set_data (G_OBJECT (view), header_keys[i], box);
+      if (i == 0)
+        adw_header_bar_pack_start (self->header, box);
+      else
+        adw_header_bar_pack_end (self->header, box);
+    }
+}
+
+static void
+remove_header_widgets (KtWindow *self,
+                       KtView   *view)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (header_keys); i++)
+    {
+      GtkWidget *box = g_object_steal_data (G_OBJECT (view), header_keys[i]);
+      GtkWidget *child;
+
+      if (box == NULL)
+        continue;
+      while ((child = gtk_widget_get_first_child (box)) != NULL)
+        gtk_box_remove (GTK_BOX (box), child);
+      adw_header_bar_remove (self->header, box);
+    }
+}
+
+static void
+show_header_widgets (KtWindow *self)
+{
+  for (guint v = 0; v < self->history->len; v++)
+    for (guint i = 0; i < G_N_ELEMENTS (header_keys); i++)
+      {
+        KtView *view = g_ptr_array_index (self->history, v);
+        GtkWidget *box = g_object_get_data (G_OBJECT (view), header_keys[i]);
+
+        if (box != NULL)
+          gtk_widget_set_visible (box, view == current_view (self));
+      }
 }
 
 static void
@@ -138,17 +184,9 @@ show_top (KtWindow *self)
 {
   KtView *view = current_view (self);
 
-  remove_header_widgets (self);
+  show_header_widgets (self);
   if (view != NULL)
-    {
-      g_set_object (&self->header_start, kt_view_get_header_start (view));
-      g_set_object (&self->header_end, kt_view_get_header_end (view));
-      if (self->header_start != NULL)
-        adw_header_bar_pack_start (self->header, self->header_start);
-      if (self->header_end != NULL)
-        adw_header_bar_pack_end (self->header, self->header_end);
-      gtk_stack_set_visible_child (self->views, GTK_WIDGET (view));
-    }
+    gtk_stack_set_visible_child (self->views, GTK_WIDGET (view));
   update_header (self);
 }
 
@@ -159,6 +197,7 @@ drop_view (KtWindow *self,
   KtView *view = g_ptr_array_index (self->history, index);
 
   g_signal_handlers_disconnect_by_data (view, self);
+  remove_header_widgets (self, view);
   g_ptr_array_remove_index (self->history, index);
   gtk_stack_remove (self->views, GTK_WIDGET (view));
 }
@@ -184,7 +223,10 @@ push_view (KtWindow  *self,
 {
   guint old = fresh ? self->history->len : 0;
 
+  /* Else the stack would carry the focus over, past the place the new page chose for it. */
+  gtk_window_set_focus (GTK_WINDOW (self), NULL);
   gtk_stack_add_child (self->views, view);
+  add_header_widgets (self, KT_VIEW (view));
   g_signal_connect_object (view, "view-changed", G_CALLBACK (update_header), self, G_CONNECT_SWAPPED);
   g_ptr_array_add (self->history, view);
   show_top (self);
@@ -202,7 +244,6 @@ push_view (KtWindow  *self,
 static void
 clear_views (KtWindow *self)
 {
-  remove_header_widgets (self);
   while (self->history->len > 0)
     drop_view (self, self->history->len - 1);
 }
@@ -385,6 +426,7 @@ back_action (GtkWidget  *widget,
       g_signal_handlers_disconnect_by_data (view, self);
       g_ptr_array_set_size (self->history, self->history->len - 1);
       show_top (self);
+      remove_header_widgets (self, view);
       gtk_stack_remove (self->views, GTK_WIDGET (view));
       g_object_unref (view);
       focus_view (self);
