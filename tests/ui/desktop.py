@@ -253,11 +253,20 @@ class Node:
         self.call("SetTextContents", GLib.Variant("(s)", (text,)), "org.a11y.atspi.EditableText")
         return self
 
+    @property
+    def toplevel(self):
+        node = self
+        while node.parent.role != "application":
+            node = node.parent
+        return node
+
     def spot(self):
+        """Its middle on the screen. Positions leave out the border (or shadow) that a window draws around itself."""
         x, y, width, height = self.extents
         if width <= 0 or height <= 0:
             raise Failure(f"{self!r} is not drawn")
-        return x + width // 2, y + height // 2
+        border = self.app.desktop.border(self.toplevel.extents[2])
+        return x + width // 2 + border, y + height // 2 + border
 
     def click(self, count=1, button=1):
         """With the pointer."""
@@ -568,6 +577,13 @@ class Desktop:
         keys.save_to_file(str(file))
 
     # ---- screen and devices ----
+
+    def border(self, width):
+        """How much wider than its content the active window is, on each side."""
+        said = subprocess.run(["xdotool", "getactivewindow", "getwindowgeometry", "--shell"], env=self.env, check=True,
+                              timeout=20, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True).stdout
+        outer = int(re.search(r"^WIDTH=(\d+)$", said, re.M)[1])
+        return max(0, (outer - width) // 2)
 
     def artifact(self, name):
         self.logs.mkdir(exist_ok=True)
