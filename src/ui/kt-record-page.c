@@ -283,6 +283,19 @@ queue_layout (KtRecordPage *self)
     self->layout_source = g_idle_add_full (GTK_PRIORITY_RESIZE - 1, layout_cb, self, NULL);
 }
 
+/* The focus leaves first: an entry that is made insensitive under the cursor complains that nobody told it. */
+static void
+set_writable (GtkWidget *widget,
+              gboolean   writable)
+{
+  GtkRoot *root = gtk_widget_get_root (widget);
+  GtkWidget *focus = root != NULL ? gtk_root_get_focus (root) : NULL;
+
+  if (!writable && focus != NULL && gtk_widget_is_ancestor (focus, widget))
+    gtk_root_set_focus (root, NULL);
+  gtk_widget_set_sensitive (widget, writable);
+}
+
 static void
 show_record (KtRecordPage *self)
 {
@@ -321,8 +334,8 @@ show_record (KtRecordPage *self)
       gtk_stack_set_visible_child_name (self->stack, "main");
       if (self->width > 0)
         queue_layout (self);
-      gtk_widget_set_sensitive (self->form, !is_in_bin (self));
-      gtk_widget_set_sensitive (GTK_WIDGET (self->timeline), !is_in_bin (self));
+      set_writable (self->form, !is_in_bin (self));
+      set_writable (GTK_WIDGET (self->timeline), !is_in_bin (self));
     }
   update_related (self);
   show_head (self);
