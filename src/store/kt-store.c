@@ -147,9 +147,10 @@ static gboolean
 emit_cb (gpointer data)
 {
   Emission *emission = data;
+  gboolean made = g_atomic_int_get (&emission->made); /* before anything else of it is read */
   KtStore *self = emission->store;
 
-  g_assert (g_atomic_int_get (&emission->made));
+  g_assert (made);
   if (self->closed)
     return G_SOURCE_REMOVE;
   if (emission->error != NULL)
