@@ -321,10 +321,23 @@ tell_records (KtCore *core, const char *sha256, GError **error)
   return _kt_core_commit (core, &system, mutation, NULL, error);
 }
 
-/* Appends at @offset. *whole: it is complete and in its place. */
+/* How large it is to be, as the `file` record says; -1: nobody has said yet. */
 static gboolean
-append (KtCore *core, const char *sha256, gint64 offset, gint64 size, GBytes *body, gint64 *have, gboolean *whole,
-        GError **error)
+expected_size (KtCore *core, const char *sha256, gint64 *size, GError **error)
+{
+  *size = -1;
+  if (kt_schema_object (core->schema, "file") == NULL)
+    return TRUE;
+  return kt_db_get_int (core->db, -1, size, error,
+                        "SELECT \"f_size\" FROM \"o_file\" WHERE \"f_sha256\" = ?1 AND \"f_size\" IS NOT NULL"
+                        " ORDER BY rid LIMIT 1",
+                        KT_BIND_TEXT, sha256, KT_BIND_END);
+}
+
+/* Appends at @offset. @is_part: there is more to come, for all that is known. *whole: it is complete and in its place. */
+static gboolean
+append (KtCore *core, const char *sha256, gint64 offset, gint64 size, gboolean is_part, GBytes *body, gint64 *have,
+        gboolean *whole, GError **error)
 {
   g_autofree char *path = part_path (core, sha256);
   int fd = open_part (path, error);
@@ -349,7 +362,7 @@ append (KtCore *core, const char *sha256, gint64 offset, gint64 size, GBytes *bo
       *have = offset + (gint64) len;
       done = TRUE;
       /* Without a size, being whole is only to be found out by trying. */
-      if (size < 0 || *have == size)
+      if (size < 0 ? !is_part : *have == size)
         {
           gboolean fits = hash_matches (fd, sha256, error);
 
@@ -377,7 +390,8 @@ _kt_core_blob_put (KtCore *core, const KtActor *actor, const KtRequest *request)
 {
   g_autoptr (GError) error = NULL;
   gint64 offset, size, have = 0;
-  gboolean whole;
+  gint64 length = request->body != NULL ? (gint64) g_bytes_get_size (request->body) : 0;
+  gboolean whole, hint = FALSE;
 
   if (!check_name (request, &error)
       || !_kt_query_int (request, "offset", 0, 0, MAX_BLOB, &offset, &error)
@@ -385,7 +399,15 @@ _kt_core_blob_put (KtCore *core, const KtActor *actor, const KtRequest *request)
     return kt_reply_from_error (error);
   if (_kt_core_blob_have (core, request->rest, &have))
     return state_reply (have, TRUE);
-  if (!append (core, request->rest, offset, size, request->body, &have, &whole, &error)
+  if (size < 0)
+    {
+      gint64 expected;
+
+      if (!expected_size (core, request->rest, &expected, &error))
+        return kt_reply_from_error (error);
+      hint = expected >= 0 && offset + length < expected;
+    }
+  if (!append (core, request->rest, offset, size, hint, request->body, &have, &whole, &error)
       || (whole && !tell_records (core, request->rest, &error)))
     return kt_reply_from_error (error);
   return state_reply (have, whole);

@@ -31,6 +31,13 @@ typedef struct
   gboolean           gone;       /* the message is over */
 } KtJob;
 
+/* Requests that are not answered yet. Outlives the front as long as a message does. */
+typedef struct
+{
+  KtFront *front;
+  guint    active;
+} KtCount;
+
 struct _KtFront
 {
   /* owned */
@@ -39,8 +46,10 @@ struct _KtFront
   GTlsCertificate *certificate;
   GMainContext   *context;
   GAsyncQueue    *jobs;
+  GAsyncQueue    *login_jobs;   /* of the first thread */
   GPtrArray      *threads;
   GHashTable     *lines;        /* KtLine, the open connections */
+  KtCount        *count;
   GPtrArray      *channels;     /* KtChannel */
   char           *dir;
   char           *uri;
@@ -55,8 +64,8 @@ struct _KtFront
 
   /* state */
   gint64          seq;          /* newest that was announced */
-  guint           active;       /* requests that are not answered yet */
   guint           queued;
+  guint           logins;       /* of them */
   guint           poll_count;
   gboolean        polling;
   gboolean        stopping;

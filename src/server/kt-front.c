@@ -23,6 +23,7 @@
 
 #define MAX_LINES        2000
 #define MAX_QUEUED       1000
+#define MAX_LOGINS       50       /* of them */
 #define HEAD_SECONDS     30       /* for the head of a request */
 #define SILENCE_SECONDS  120      /* no byte either way */
 #define BODY_SECONDS     1800     /* for a body, however slow the line */
@@ -138,8 +139,9 @@ do_seq (KtCore *core, KtJob *job)
 
 typedef struct
 {
-  KtFront *front;
-  KtCore  *core;
+  KtFront     *front;
+  KtCore      *core;
+  GAsyncQueue *jobs;      /* borrowed */
 } Worker;
 
 static gpointer
@@ -149,7 +151,7 @@ work (gpointer data)
 
   for (;;)
     {
-      KtJob *job = g_async_queue_pop (worker->front->jobs);
+      KtJob *job = g_async_queue_pop (worker->jobs);
       g_autoptr (GSource) done = NULL;
 
       job->seq = -1;
@@ -179,8 +181,16 @@ work (gpointer data)
 void
 _kt_front_push_job (KtJob *job)
 {
-  job->front->queued++;
-  g_async_queue_push (job->front->jobs, job);
+  KtFront *front = job->front;
+
+  front->queued++;
+  if (job->request != NULL && job->request->endpoint == KT_ENDPOINT_LOGIN)
+    {
+      front->logins++;
+      g_async_queue_push (front->login_jobs, job);
+    }
+  else
+    g_async_queue_push (front->jobs, job);
 }
 
 /* ---- replies ---- */
@@ -301,6 +311,8 @@ finish_job (KtJob *job)
   KtFront *front = job->front;
 
   front->queued--;
+  if (job->request != NULL && job->request->endpoint == KT_ENDPOINT_LOGIN)
+    front->logins--;
   if (job->kind == KT_JOB_SEQ)
     _kt_live_polled (job);
   else
@@ -440,7 +452,8 @@ make_job (KtFront *front, KtJobKind kind, SoupServerMessage *message, const KtEn
 static void
 send_job (KtFront *front, SoupServerMessage *message, KtJob *job)
 {
-  if (front->queued >= MAX_QUEUED)
+  if (front->queued >= MAX_QUEUED
+      || (job->request->endpoint == KT_ENDPOINT_LOGIN && front->logins >= MAX_LOGINS))
     {
       g_signal_handlers_disconnect_by_data (message, job);
       _kt_job_free (job);
@@ -603,14 +616,26 @@ line_free (gpointer data)
   g_free (line);
 }
 
+/* libsoup drops a message whose head is nonsense without a word: what counts is that it is gone. */
+static void
+message_gone_cb (gpointer data)
+{
+  KtCount *count = data;
+
+  count->active--;
+  if (count->front != NULL)
+    check_stopped (count->front);
+  g_rc_box_release (count);
+}
+
 static void
 begun_cb (SoupServer *server, SoupServerMessage *message, gpointer data)
 {
   KtFront *front = data;
 
   set_line (front, message, LINE_HEAD);
-  g_object_set_data (G_OBJECT (message), "kt-active", GINT_TO_POINTER (1));
-  front->active++;
+  front->count->active++;
+  g_object_set_data_full (G_OBJECT (message), "kt-active", g_rc_box_acquire (front->count), message_gone_cb);
 }
 
 static void
@@ -628,11 +653,10 @@ over_cb (SoupServer *server, SoupServerMessage *message, gpointer data)
 void
 _kt_front_message_over (KtFront *front, SoupServerMessage *message, gboolean live)
 {
-  if (g_object_steal_data (G_OBJECT (message), "kt-active") == NULL)
+  if (g_object_get_data (G_OBJECT (message), "kt-active") == NULL)
     return;
   set_line (front, message, live ? LINE_LIVE : LINE_IDLE);
-  front->active--;
-  check_stopped (front);
+  g_object_set_data (G_OBJECT (message), "kt-active", NULL);
 }
 
 static gboolean
@@ -772,24 +796,33 @@ bind_socket (KtFront *front, GSocketAddress *address, const char *text, GError *
 }
 
 static gboolean
+start_worker (KtFront *front, GAsyncQueue *jobs, GError **error)
+{
+  KtCore *core = kt_core_open (front->dir, front->env, error);
+  Worker *worker;
+
+  if (core == NULL)
+    return FALSE;
+  front->seq = MAX (front->seq, kt_core_seq (core));
+  worker = g_new0 (Worker, 1);
+  worker->front = front;
+  worker->core = core;
+  worker->jobs = jobs;
+  g_ptr_array_add (front->threads, g_thread_new ("kontor-work", work, worker));
+  return TRUE;
+}
+
+/* Passwords are slow on purpose; they have a thread of their own, so that a storm of sign-ins holds nobody else up. */
+static gboolean
 start_workers (KtFront *front, guint n, GError **error)
 {
+  if (!start_worker (front, front->login_jobs, error))
+    return FALSE;
   if (n == 0)
     n = CLAMP (g_get_num_processors (), 2, 8);
   for (guint i = 0; i < MIN (n, 64); i++)
-    {
-      KtCore *core = kt_core_open (front->dir, front->env, error);
-      Worker *worker;
-
-      if (core == NULL)
-        return FALSE;
-      if (i == 0)
-        front->seq = kt_core_seq (core);
-      worker = g_new0 (Worker, 1);
-      worker->front = front;
-      worker->core = core;
-      g_ptr_array_add (front->threads, g_thread_new ("kontor-work", work, worker));
-    }
+    if (!start_worker (front, front->jobs, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -882,7 +915,10 @@ kt_front_new (const KtFrontOptions *options, GError **error)
   front->verbose = options->verbose;
   front->context = g_main_context_ref_thread_default ();
   front->jobs = g_async_queue_new ();
+  front->login_jobs = g_async_queue_new ();
   front->threads = g_ptr_array_new ();
+  front->count = g_rc_box_new0 (KtCount);
+  front->count->front = front;
   front->lines = g_hash_table_new_full (NULL, NULL, NULL, line_free);
   if (!open_front (front, options, error))
     return NULL;
@@ -914,7 +950,7 @@ check_stopped (KtFront *front)
 {
   g_autoptr (GSource) source = NULL;
 
-  if (!front->stopping || front->stopped == NULL || front->active > 0 || front->queued > 0)
+  if (!front->stopping || front->stopped == NULL || front->count->active > 0 || front->queued > 0)
     return;
   source = g_idle_source_new ();
   g_source_set_callback (source, stopped_cb, front, NULL);
@@ -964,7 +1000,7 @@ kt_front_free (KtFront *front)
 
       job->front = front;
       job->kind = KT_JOB_QUIT;
-      g_async_queue_push (front->jobs, job);
+      g_async_queue_push (i == 0 ? front->login_jobs : front->jobs, job);
     }
   for (guint i = 0; i < front->threads->len; i++)
     g_thread_join (front->threads->pdata[i]);
@@ -985,7 +1021,10 @@ kt_front_free (KtFront *front)
   g_clear_object (&front->certificate);
   g_ptr_array_unref (front->threads);
   g_async_queue_unref (front->jobs);
+  g_async_queue_unref (front->login_jobs);
   g_hash_table_unref (front->lines);
+  front->count->front = NULL;
+  g_rc_box_release (front->count);
   g_main_context_unref (front->context);
   g_free (front->uri);
   g_free (front->dir);

@@ -153,6 +153,14 @@ write_record (KtPlan *plan, KtWork *work, GError **error)
   return kt_table_update (plan->core->db, patch, &work->id, plan->seq, error);
 }
 
+static const char *
+word_for (const KtPlan *plan, const KtWork *work)
+{
+  if (work->op != NULL)
+    return work->stored == NULL ? "create" : kind_words[work->op->kind];
+  return kt_id_equal (&work->id, &plan->mutation->resolves) ? "settle" : "derive";
+}
+
 static gboolean
 write_work (KtPlan *plan, KtWork *work, gint64 idx, GError **error)
 {
@@ -165,9 +173,7 @@ write_work (KtPlan *plan, KtWork *work, gint64 idx, GError **error)
   changes = describe_changes (work);
   entry = (Entry) { .object = work->object->name,
                     .id = &work->id,
-                    .kind = work->op == NULL         ? "derive"
-                            : work->stored == NULL   ? "create"
-                                                     : kind_words[work->op->kind],
+                    .kind = word_for (plan, work),
                     .effect = changed,
                     .outcome = work->outcome,
                     .changes = changes };

@@ -21,6 +21,8 @@
 #include "base/kt-error.h"
 #include "db/kt-table.h"
 
+#define MAX_TITLE 80
+
 /* Somebody, at some commit. */
 typedef struct
 {
@@ -75,12 +77,32 @@ user_name (KtPlan *plan, const KtId *id)
   return user != NULL ? kt_record_title (user, plan->actor->locale) : g_strdup ("?");
 }
 
+/* A title fit for a sentence: no markup, and no more than a line of it. */
 static char *
 work_title (const KtPlan *plan, const KtWork *work)
 {
   const KtRecord *record = work->now != NULL ? work->now : work->stored;
+  g_autofree char *title = record != NULL ? kt_record_title (record, plan->actor->locale) : g_strdup ("?");
+  g_autoptr (GString) text = g_string_new (NULL);
+  gboolean markup = FALSE;
+  guint n = 0;
 
-  return record != NULL ? kt_record_title (record, plan->actor->locale) : g_strdup ("?");
+  for (const char *p = title; *p != '\0' && n < MAX_TITLE; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      if (c == '<' || c == '>')
+        markup = c == '<';
+      else if (!markup)
+        {
+          g_string_append_unichar (text, g_unichar_isspace (c) ? ' ' : c);
+          n++;
+        }
+    }
+  if (n == MAX_TITLE)
+    g_string_append (text, "…");
+  g_strstrip (text->str);
+  return g_strdup (*text->str != '\0' ? text->str : "?");
 }
 
 /* ---- who did it ---- */
@@ -104,7 +126,7 @@ find_author (KtPlan *plan, const KtWork *work, const KtField *field, const char 
 {
   KT_STMT_SCOPE *stmt = kt_db_stmt (plan->core->db,
                                     "SELECT user_id, device, at, seq, changes FROM kt_ledger WHERE id = ?1 AND effect = 1"
-                                    " AND kind <> 'derive' AND (?2 IS NULL OR kind = ?2)"
+                                    " AND kind <> 'derive' AND (?2 = '' OR kind = ?2)"
                                     " AND (device IS NULL OR device <> ?3) ORDER BY seq DESC, idx DESC LIMIT 200",
                                     error);
   KtStep step;
@@ -113,7 +135,7 @@ find_author (KtPlan *plan, const KtWork *work, const KtField *field, const char 
   if (stmt == NULL)
     return FALSE;
   kt_stmt_bind_id (stmt, 1, &work->id);
-  kt_stmt_bind_text (stmt, 2, kind);
+  kt_stmt_bind_text (stmt, 2, kind != NULL ? kind : "");
   kt_stmt_bind_id (stmt, 3, &plan->actor->device);
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     if (mentions (kt_stmt_text (stmt, 4), field))

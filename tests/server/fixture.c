@@ -86,10 +86,26 @@ fixture_new_on (const char *database)
   return fixture;
 }
 
+gboolean
+fixture_on_postgresql (void)
+{
+  return g_getenv ("KONTOR_TEST_PG") != NULL;
+}
+
+/* SQLite in the folder, or the database in KONTOR_TEST_PG, emptied. */
 Fixture *
 fixture_new (void)
 {
-  return fixture_new_on (NULL);
+  g_autoptr (KtDb) db = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!fixture_on_postgresql ())
+    return fixture_new_on (NULL);
+  db = kt_db_open (g_getenv ("KONTOR_TEST_PG"), 0, &error);
+  g_assert_no_error (error);
+  kt_db_exec (db, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", &error);
+  g_assert_no_error (error);
+  return fixture_new_on (g_getenv ("KONTOR_TEST_PG"));
 }
 
 void

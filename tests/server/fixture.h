@@ -27,6 +27,7 @@ extern const char *fixture_schema_dir;
 void    fixture_init    (int *argc, char ***argv);
 Fixture *fixture_new    (void);                       /* admin "ada", rep "ben", rep "cho"; all with password "secret" */
 Fixture *fixture_new_on (const char *database);       /* NULL: SQLite */
+gboolean fixture_on_postgresql (void);
 void    fixture_free    (Fixture *fixture);
 /* As after a restart of the program. */
 void    fixture_reopen  (Fixture *fixture);
