@@ -140,11 +140,16 @@ _kt_words_stale_after (gint64 us, gint64 now_us)
   gint64 seconds = MAX (0, (now_us - us) / G_USEC_PER_SEC);
 
   if (seconds < 45)
-    return 46 - (guint) seconds;
-  if (seconds < HOUR)
-    return MINUTE - (guint) ((seconds + 30) % MINUTE);
+    return 45 - (guint) seconds;
+  if (seconds < HOUR - MINUTE / 2)
+    {
+      guint left = MINUTE - (guint) ((seconds + MINUTE / 2) % MINUTE);
+
+      /* 45 to 89 seconds are one minute. */
+      return seconds < MINUTE / 2 + MINUTE ? MINUTE / 2 + MINUTE - (guint) seconds : left;
+    }
   if (seconds < DAY)
-    return HOUR - (guint) (seconds % HOUR);
+    return seconds < HOUR ? 2 * HOUR - (guint) seconds : HOUR - (guint) (seconds % HOUR);
   return DAY / 4;
 }
 
