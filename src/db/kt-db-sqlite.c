@@ -266,32 +266,43 @@ create (const char *path, GError **error)
   return done;
 }
 
-/* What SQLite would take for a new database or complain about in a word. */
+/* What SQLite would complain about in a word. Nothing here may open the file: when a process closes a
+ * file, all its POSIX locks on it go, those of SQLite's other connections too, and the next process to
+ * close the database would take the write-ahead log away under them. */
 static gboolean
-check_header (const char *path, GError **error)
+check_kind (const char *path, GError **error)
 {
-  char header[100];
   struct stat st;
-  ssize_t got;
-  int fd;
 
-  fd = g_open (path, O_RDONLY | O_CLOEXEC, 0);
-  if (fd < 0)
+  if (stat (path, &st) != 0 || g_access (path, R_OK) != 0)
     return set_errno_error (error, errno, "opened", path);
-  if (fstat (fd, &st) != 0 || !S_ISREG (st.st_mode))
+  if (S_ISREG (st.st_mode))
+    return TRUE;
+  g_set_error (error, KT_ERROR, KT_ERROR_IO, "%s is not a file", path);
+  return FALSE;
+}
+
+/* What SQLite would take for a new database: read through its own file, for the reason above. */
+static gboolean
+check_header (sqlite3 *handle, const char *path, GError **error)
+{
+  sqlite3_file *file = NULL;
+  sqlite3_int64 size = 0;
+  char header[100] = "";
+  int code = SQLITE_CANTOPEN;
+
+  if (sqlite3_file_control (handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK
+      && file != NULL && file->pMethods != NULL)
+    code = file->pMethods->xFileSize (file, &size);
+  if (code == SQLITE_OK && size > 0)
+    code = file->pMethods->xRead (file, header, sizeof header, 0);
+  if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
     {
-      close (fd);
-      g_set_error (error, KT_ERROR, KT_ERROR_IO, "%s is not a file", path);
+      set_error (error, path, handle, code, NULL, FALSE);
       return FALSE;
     }
-  do
-    got = pread (fd, header, sizeof header, 0);
-  while (got < 0 && errno == EINTR);
-  close (fd);
-  if (got < 0)
-    return set_errno_error (error, errno, "read", path);
 
-  if (got == 0)
+  if (size == 0)
     {
       g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT,
                    "%s is empty, so what it held is lost: put a backup in its place, or remove it "
@@ -299,7 +310,7 @@ check_header (const char *path, GError **error)
                    path);
       return FALSE;
     }
-  if (got < (ssize_t) sizeof header || memcmp (header, "SQLite format 3", 16) != 0)
+  if (size < (sqlite3_int64) sizeof header || memcmp (header, "SQLite format 3", 16) != 0)
     {
       g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT,
                    "%s is not a database: put a backup in its place, or remove it to begin anew",
@@ -437,7 +448,7 @@ open_handle (SqliteDb *self, const char *uri, const char *path, KtDbFlags flags,
       if ((flags & KT_DB_CREATE) != 0 && g_access (path, F_OK) != 0 && errno == ENOENT
           && !create (path, error))
         return FALSE;
-      if (!check_header (path, error))
+      if (!check_kind (path, error))
         return FALSE;
       if ((flags & KT_DB_EXCLUSIVE_LOCK) != 0)
         {
@@ -460,7 +471,8 @@ open_handle (SqliteDb *self, const char *uri, const char *path, KtDbFlags flags,
                  FALSE);
       return FALSE;
     }
-  return set_up (self, flags, error) && is_ours (self, error);
+  return (path == NULL || check_header (self->handle, path, error)) && set_up (self, flags, error)
+         && is_ours (self, error);
 }
 
 KtDb *

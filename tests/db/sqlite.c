@@ -476,6 +476,40 @@ test_changes_of_others_are_noticed (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (kt_db_data_version (fixture->db), !=, version);
 }
 
+/* Another program opens the database, writes and closes it: the last one out would take the log away. */
+static int
+write_as_another_program (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (KtDb) db = kt_db_open (path, 0, &error);
+
+  return db != NULL && kt_db_exec (db, "INSERT INTO v VALUES (1)", &error) ? 0 : 1;
+}
+
+static void
+test_locks_outlive_a_second_connection (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *log = g_strconcat (fixture->path, "-wal", NULL);
+  const char *argv[] = { "/proc/self/exe", "--write", fixture->path, NULL };
+  g_autofree char *program = g_file_read_link (argv[0], NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (KtDb) other = NULL;
+  struct stat before, after;
+  int status = -1;
+
+  exec_ok (fixture->db, "CREATE TABLE v (a INTEGER)");
+  other = fixture_open_another (fixture);
+  g_assert_cmpint (stat (log, &before), ==, 0);
+  argv[0] = program;
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_cmpint (stat (log, &after), ==, 0);
+  g_assert_cmpint ((gint64) before.st_ino, ==, (gint64) after.st_ino);
+  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM v"), ==, 1);
+  g_assert_cmpint (int_of (other, "SELECT count(*) FROM v"), ==, 1);
+}
+
 #define ADD(name, function) \
   g_test_add ("/sqlite/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
@@ -483,6 +517,8 @@ int
 main (int argc, char **argv)
 {
   g_unsetenv ("KONTOR_TEST_PG");
+  if (argc == 3 && g_str_equal (argv[1], "--write"))
+    return write_as_another_program (argv[2]);
   g_test_init (&argc, &argv, NULL);
 
   ADD ("files-are-private", test_files_are_private);
@@ -501,6 +537,7 @@ main (int argc, char **argv)
   ADD ("a-copy-is-made-while-others-write", test_a_copy_is_made_while_others_write);
   ADD ("a-copy-is-whole-or-not-there", test_a_copy_is_whole_or_not_there);
   ADD ("changes-of-others-are-noticed", test_changes_of_others_are_noticed);
+  ADD ("locks-outlive-a-second-connection", test_locks_outlive_a_second_connection);
 
   return g_test_run ();
 }
