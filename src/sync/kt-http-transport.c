@@ -43,6 +43,7 @@ typedef struct
   GError *error;
   gsize max;
   gint64 deadline_us;
+  gint64 stall_ms;
   gboolean connected;
   gboolean timed_out;
   gboolean done;
@@ -160,13 +161,14 @@ _kt_http_explain (GError *failure, GUri *base, gboolean connected)
                         g_uri_get_host (base));
   if (cause->domain == G_TLS_ERROR)
     return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
-                        "No safe connection to %s: %s. Check the address; if it is right, its "
+                        "No safe connection to %s (%s). Check the address; if it is right, its "
                         "certificate must be renewed or trusted on this machine",
                         address, cause->message);
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
                         connected
-                          ? "%s did not answer for a minute. Check the network, and try again"
+                          ? "%s took the connection and fell silent. Check that a Kontor server "
+                            "runs there, and try again"
                           : "%s does not answer within 10 seconds. Check the address and "
                             "the network",
                         address);
@@ -190,7 +192,7 @@ static void
 alive (Exchange *exchange)
 {
   exchange->connected = TRUE;
-  exchange->deadline_us = g_get_monotonic_time () + (gint64) KT_HTTP_STALL_MS * 1000;
+  exchange->deadline_us = g_get_monotonic_time () + exchange->stall_ms * 1000;
 }
 
 static void
@@ -467,6 +469,9 @@ http_send (KtTransport *transport,
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return NULL;
 
+  /* Somebody waits to hear whether this is a server at all. */
+  exchange.stall_ms =
+    request->endpoint == KT_ENDPOINT_HELLO ? KT_HTTP_CONNECT_MS : KT_HTTP_STALL_MS;
   g_signal_connect (message, "starting", G_CALLBACK (starting_cb), &exchange);
   g_signal_connect (message, "wrote-body-data", G_CALLBACK (wrote_body_data_cb), &exchange);
   g_main_context_push_thread_default (self->context);
