@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "store/kt-import-private.h"
+#include "store/kt-whole-file.h"
 
 #include <string.h>
 
@@ -304,7 +305,7 @@ write_all (KtLocal *local,
            const KtQuery *query,
            GArray *rids,
            GArray *columns,
-           GOutputStream *stream,
+           KtWholeFile *file,
            gboolean labels,
            const char *locale,
            guint64 *written,
@@ -333,27 +334,10 @@ write_all (KtLocal *local,
                 (*written)++;
               }
         }
-      if (!g_output_stream_write_all (stream, out->str, out->len, NULL, cancellable, error))
+      if (!_kt_whole_file_write (file, out, cancellable, error))
         return FALSE;
-      g_string_truncate (out, 0);
     }
   return TRUE;
-}
-
-/* Takes @failure. */
-static gboolean
-fail (const char *path, GError *failure, GError **error)
-{
-  if (failure->domain == G_IO_ERROR && failure->code != G_IO_ERROR_CANCELLED)
-    {
-      g_set_error (error, KT_ERROR,
-                   failure->code == G_IO_ERROR_NO_SPACE ? KT_ERROR_FULL : KT_ERROR_IO,
-                   "%s cannot be written: %s", path, failure->message);
-      g_error_free (failure);
-    }
-  else
-    g_propagate_error (error, failure);
-  return FALSE;
 }
 
 gboolean
@@ -369,10 +353,8 @@ kt_export_run (KtLocal *local,
 {
   g_autoptr (GArray) rids = NULL;
   g_autoptr (GArray) columns = NULL;
-  g_autoptr (GFile) file = NULL;
-  g_autoptr (GFileOutputStream) stream = NULL;
+  g_autoptr (KtWholeFile) file = NULL;
   g_autofree const KtField **all = NULL;
-  GError *failure = NULL;
   guint64 written = 0;
 
   g_return_val_if_fail (local != NULL && query != NULL && path != NULL, FALSE);
@@ -391,22 +373,12 @@ kt_export_run (KtLocal *local,
       fields = all;
     }
   columns = plan_columns (fields);
-  file = g_file_new_for_path (path);
-  stream = g_file_replace (file, NULL, FALSE, G_FILE_CREATE_PRIVATE, cancellable, &failure);
-  if (stream == NULL)
-    return fail (path, failure, error);
-  if (!write_all (local, query, rids, columns, G_OUTPUT_STREAM (stream), labels, locale, &written,
-                  cancellable, &failure))
-    {
-      g_autoptr (GCancellable) drop = g_cancellable_new ();
-
-      /* A cancelled close leaves what was there before. */
-      g_cancellable_cancel (drop);
-      g_output_stream_close (G_OUTPUT_STREAM (stream), drop, NULL);
-      return fail (path, failure, error);
-    }
-  if (!g_output_stream_close (G_OUTPUT_STREAM (stream), cancellable, &failure))
-    return fail (path, failure, error);
+  file = _kt_whole_file_open (path, error);
+  if (file == NULL
+      || !write_all (local, query, rids, columns, file, labels, locale, &written, cancellable,
+                     error)
+      || !_kt_whole_file_keep (file, error))
+    return FALSE;
   if (rows != NULL)
     *rows = written;
   return TRUE;

@@ -8,16 +8,15 @@
 #include "config.h"
 
 #include "store/kt-import-private.h"
-
-#include "base/kt-error.h"
+#include "store/kt-whole-file.h"
 
 #define MAX_ERRORS 1000
 
 struct _KtImportReport
 {
   /* owned */
-  GFile *file;
-  GOutputStream *stream; /* NULL: no file is wanted */
+  KtWholeFile *file; /* NULL: none is wanted */
+  char *path;
   GString *out;
   GString *reason; /* of the row at hand */
   guint width;
@@ -33,37 +32,22 @@ error_free (gpointer data)
   g_free (problem);
 }
 
-static gboolean
-fail (KtImportReport *report, GError *failure, GError **error)
-{
-  g_autofree char *path = g_file_get_path (report->file);
-
-  g_set_error (error, KT_ERROR,
-               g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_NO_SPACE) ? KT_ERROR_FULL
-                                                                          : KT_ERROR_IO,
-               "The report of rejected rows, %s, cannot be written: %s", path, failure->message);
-  g_error_free (failure);
-  return FALSE;
-}
-
 KtImportReport *
 _kt_import_report_open (const char *path, const KtCsvCell *header, guint n, GError **error)
 {
   KtImportReport *report = g_new0 (KtImportReport, 1);
   g_autoptr (GPtrArray) cells = NULL;
-  GError *failure = NULL;
 
   report->reason = g_string_new (NULL);
   report->width = n;
   if (path == NULL)
     return report;
   report->out = g_string_new ("\xef\xbb\xbf");
-  report->file = g_file_new_for_path (path);
-  report->stream = G_OUTPUT_STREAM (
-    g_file_replace (report->file, NULL, FALSE, G_FILE_CREATE_PRIVATE, NULL, &failure));
-  if (report->stream == NULL)
+  report->path = g_strdup (path);
+  report->file = _kt_whole_file_open (path, error);
+  if (report->file == NULL)
     {
-      fail (report, failure, error);
+      g_prefix_error (error, "The report of rejected rows: ");
       _kt_import_report_free (report);
       return NULL;
     }
@@ -81,16 +65,8 @@ _kt_import_report_free (KtImportReport *report)
 {
   if (report == NULL)
     return;
-  if (report->stream != NULL && !g_output_stream_is_closed (report->stream))
-    {
-      g_autoptr (GCancellable) drop = g_cancellable_new ();
-
-      /* A cancelled close leaves what was there before. */
-      g_cancellable_cancel (drop);
-      g_output_stream_close (report->stream, drop, NULL);
-    }
-  g_clear_object (&report->stream);
-  g_clear_object (&report->file);
+  g_clear_pointer (&report->file, _kt_whole_file_free);
+  g_free (report->path);
   if (report->out != NULL)
     g_string_free (report->out, TRUE);
   g_string_free (report->reason, TRUE);
@@ -138,7 +114,7 @@ _kt_import_report_row (KtImportRun *run, const KtCsvCell *cells, guint n, guint6
   g_autofree char *line = NULL;
 
   run->result->failed++;
-  if (report->stream == NULL)
+  if (report->file == NULL)
     return;
   out = g_ptr_array_new ();
   line = g_strdup_printf ("%" G_GUINT64_FORMAT, row);
@@ -156,30 +132,21 @@ gboolean
 _kt_import_report_flush (KtImportRun *run, GError **error)
 {
   KtImportReport *report = run->report;
-  GError *failure = NULL;
 
-  if (report->stream == NULL || report->out->len == 0)
-    return TRUE;
-  if (!g_output_stream_write_all (report->stream, report->out->str, report->out->len, NULL, NULL,
-                                  &failure))
-    return fail (report, failure, error);
-  g_string_truncate (report->out, 0);
-  return TRUE;
+  return report->file == NULL || report->out->len == 0
+         || _kt_whole_file_write (report->file, report->out, NULL, error);
 }
 
 gboolean
 _kt_import_report_close (KtImportRun *run, GError **error)
 {
   KtImportReport *report = run->report;
-  GError *failure = NULL;
 
-  if (report->stream == NULL || run->result->failed == 0)
+  if (report->file == NULL || run->result->failed == 0)
     return TRUE;
-  if (!_kt_import_report_flush (run, error))
+  if (!_kt_import_report_flush (run, error) || !_kt_whole_file_keep (report->file, error))
     return FALSE;
-  if (!g_output_stream_close (report->stream, NULL, &failure))
-    return fail (report, failure, error);
-  run->result->report = g_file_get_path (report->file);
+  run->result->report = g_strdup (report->path);
   return TRUE;
 }
 
