@@ -176,6 +176,18 @@ kt_cli_import (KtCli *cli, GError **error)
 
 /* ---- export ---- */
 
+/* Where there is no folder, no program will make a file. */
+static gboolean
+check_folder (const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  if (g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return TRUE;
+  g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no folder %s", folder);
+  return FALSE;
+}
+
 gboolean
 kt_cli_export (KtCli *cli, GError **error)
 {
@@ -187,7 +199,7 @@ kt_cli_export (KtCli *cli, GError **error)
   guint64 rows = 0;
   guint n = 0;
 
-  if (!kt_cli_open (cli, KT_CLI_READY, error))
+  if (!kt_cli_open (cli, KT_CLI_READY, error) || !check_folder (kt_cli_arg (cli, 1), error))
     return FALSE;
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   if (object == NULL)
