@@ -23,7 +23,8 @@ gboolean
 _kt_core_find_user (KtCore *core, const char *name, KtId *id, GError **error)
 {
   g_autofree char *folded = kt_text_fold (name);
-  KT_STMT_SCOPE *stmt = kt_db_stmt (core->db, "SELECT user_id FROM kt_login WHERE name = ?1", error);
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (core->db, "SELECT user_id FROM kt_login WHERE name = ?1", error);
   KtStep step;
 
   if (stmt == NULL)
@@ -62,11 +63,17 @@ is_called (const KtRecord *record, const char *folded)
 
 /* A record of a small configuration object by its name in any language. *found FALSE: none. *names: what there is. */
 static gboolean
-find_named (KtCore *core, const KtObject *object, const char *name, gboolean *found, KtId *id, GString *names,
+find_named (KtCore *core,
+            const KtObject *object,
+            const char *name,
+            gboolean *found,
+            KtId *id,
+            GString *names,
             GError **error)
 {
-  g_autofree char *sql = g_strdup_printf ("SELECT %s FROM \"o_%s\" WHERE \"f_deleted_at\" IS NULL ORDER BY rid",
-                                          kt_table_columns (core->db, object, NULL), object->name);
+  g_autofree char *sql =
+    g_strdup_printf ("SELECT %s FROM \"o_%s\" WHERE \"f_deleted_at\" IS NULL ORDER BY rid",
+                     kt_table_columns (core->db, object, NULL), object->name);
   g_autofree char *folded = kt_text_fold (name);
   KT_STMT_SCOPE *stmt = kt_db_stmt (core->db, sql, error);
   KtStep step;
@@ -131,7 +138,8 @@ find_roles (KtCore *core, const char *const *roles, gboolean *admin, GError **er
         return NULL;
       if (!found)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no role “%s”; there are: %s", *roles, names->str);
+          g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no role “%s”; there are: %s",
+                       *roles, names->str);
           return NULL;
         }
       record = kt_table_load (core->db, object, &id, error);
@@ -157,7 +165,11 @@ patch_text (KtPatch *patch, const char *name, const char *text)
 
 /* JSON array of team ids; those that are missing are made by ops in front. */
 static char *
-find_teams (KtCore *core, KtMutation *mutation, const char *const *teams, KtId *first, GError **error)
+find_teams (KtCore *core,
+            KtMutation *mutation,
+            const char *const *teams,
+            KtId *first,
+            GError **error)
 {
   g_autoptr (GString) list = g_string_new ("[");
   const KtObject *object;
@@ -193,7 +205,11 @@ find_teams (KtCore *core, KtMutation *mutation, const char *const *teams, KtId *
 /* ---- patches of a user ---- */
 
 static gboolean
-patch_json (KtPatch *patch, const KtRecord *record, const char *name, const char *json, GError **error)
+patch_json (KtPatch *patch,
+            const KtRecord *record,
+            const char *name,
+            const char *json,
+            GError **error)
 {
   const KtField *field = kt_object_field (patch->object, name);
   g_autoptr (KtJson) tree = kt_json_parse (json, -1, error);
@@ -208,8 +224,13 @@ patch_json (KtPatch *patch, const KtRecord *record, const char *name, const char
 }
 
 static gboolean
-patch_groups (KtCore *core, KtMutation *mutation, KtPatch *patch, const KtRecord *record, const char *const *roles,
-              const char *const *teams, GError **error)
+patch_groups (KtCore *core,
+              KtMutation *mutation,
+              KtPatch *patch,
+              const KtRecord *record,
+              const char *const *roles,
+              const char *const *teams,
+              GError **error)
 {
   g_autofree char *role_list = NULL;
   g_autofree char *team_list = NULL;
@@ -241,19 +262,25 @@ patch_groups (KtCore *core, KtMutation *mutation, KtPatch *patch, const KtRecord
 
 /* "FIELD=VALUE" */
 static gboolean
-patch_assignments (KtCore *core, KtPatch *patch, const KtRecord *record, const char *const *assignments, GError **error)
+patch_assignments (KtCore *core,
+                   KtPatch *patch,
+                   const KtRecord *record,
+                   const char *const *assignments,
+                   GError **error)
 {
   for (; assignments != NULL && *assignments != NULL; assignments++)
     {
       const char *equals = strchr (*assignments, '=');
-      g_autofree char *name = equals != NULL ? g_strndup (*assignments, (gsize) (equals - *assignments)) : NULL;
+      g_autofree char *name =
+        equals != NULL ? g_strndup (*assignments, (gsize) (equals - *assignments)) : NULL;
       const KtField *field = name != NULL ? kt_object_field (patch->object, name) : NULL;
       g_auto (KtValue) value = KT_VALUE_INIT;
 
       if (equals == NULL || field == NULL || field->computed || strcmp (name, "user_name") == 0)
         {
           g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                       equals == NULL ? "“%s” is not of the form FIELD=VALUE" : "“%s” is no field of a user that can be set",
+                       equals == NULL ? "“%s” is not of the form FIELD=VALUE"
+                                      : "“%s” is no field of a user that can be set",
                        name != NULL ? name : *assignments);
           return FALSE;
         }
@@ -269,10 +296,10 @@ patch_assignments (KtCore *core, KtPatch *patch, const KtRecord *record, const c
 /* Takes the writer lock only after the password was hashed, and looks names up under it. */
 typedef struct
 {
-  KtCore     *core;
+  KtCore *core;
   KtMutation *mutation;
-  KtActor     system;
-  gint64      seq;
+  KtActor system;
+  gint64 seq;
 } Change;
 
 static gboolean
@@ -280,7 +307,7 @@ change_begin (Change *change, KtCore *core, GError **error)
 {
   char now[KT_TIME_SIZE];
 
-  *change = (Change) { .core = core };
+  *change = (Change){ .core = core };
   if (!_kt_core_begin (core, KT_TX_WRITE, &change->seq, error))
     return FALSE;
   _kt_core_now (core, now);
@@ -295,7 +322,8 @@ change_end (Change *change, gboolean done, GError **error)
 {
   done = done
          && (change->mutation->ops->len == 0
-             || (_kt_core_apply (change->core, &change->system, change->mutation, &change->seq, NULL, error)
+             || (_kt_core_apply (change->core, &change->system, change->mutation, &change->seq,
+                                 NULL, error)
                  && _kt_core_put_seq (change->core, change->seq, error)));
   if (done)
     done = kt_db_commit (change->core->db, error);
@@ -314,15 +342,21 @@ check_name (const char *name, GError **error)
   if (folded == NULL || *folded == '\0' || !g_utf8_validate (name, -1, NULL) || strlen (name) > 200
       || strpbrk (name, "\n\r\t") != NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "A user name must be 1 to 200 bytes of text on one line");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "A user name must be 1 to 200 bytes of text on one line");
       return FALSE;
     }
   return TRUE;
 }
 
 static gboolean
-add_user (Change *change, const char *name, const char *hash, const char *const *roles, const char *const *teams,
-          KtId *id, GError **error)
+add_user (Change *change,
+          const char *name,
+          const char *hash,
+          const char *const *roles,
+          const char *const *teams,
+          KtId *id,
+          GError **error)
 {
   KtCore *core = change->core;
   const KtObject *object;
@@ -331,8 +365,8 @@ add_user (Change *change, const char *name, const char *hash, const char *const 
   gint64 taken;
 
   if (!need_object (core, "user", &object, error)
-      || !kt_db_get_int (core->db, 0, &taken, error, "SELECT 1 FROM kt_login WHERE name = ?1", KT_BIND_TEXT, folded,
-                         KT_BIND_END))
+      || !kt_db_get_int (core->db, 0, &taken, error, "SELECT 1 FROM kt_login WHERE name = ?1",
+                         KT_BIND_TEXT, folded, KT_BIND_END))
     return FALSE;
   if (taken)
     {
@@ -346,14 +380,20 @@ add_user (Change *change, const char *name, const char *hash, const char *const 
   if (!patch_groups (core, change->mutation, patch, NULL, roles, teams, error))
     return FALSE;
   kt_mutation_add (change->mutation, KT_MUTATE_CREATE, object, id, 0, g_steal_pointer (&patch));
-  return kt_db_run (core->db, error, "INSERT INTO kt_login (user_id, name, hash, enabled) VALUES (?1, ?2, ?3, 1)",
+  return kt_db_run (core->db, error,
+                    "INSERT INTO kt_login (user_id, name, hash, enabled) VALUES (?1, ?2, ?3, 1)",
                     KT_BIND_ID, id, KT_BIND_TEXT, folded, KT_BIND_TEXT, hash, KT_BIND_END)
          > 0;
 }
 
 gboolean
-kt_core_user_add (KtCore *core, const char *name, const char *password, const char *const *roles,
-                  const char *const *teams, KtId *id, GError **error)
+kt_core_user_add (KtCore *core,
+                  const char *name,
+                  const char *password,
+                  const char *const *roles,
+                  const char *const *teams,
+                  KtId *id,
+                  GError **error)
 {
   g_autofree char *hash = NULL;
   Change change;
@@ -387,8 +427,12 @@ load_user (KtCore *core, const char *name, GError **error)
 }
 
 static gboolean
-set_user (Change *change, const char *name, const char *const *assignments, const char *const *roles,
-          const char *const *teams, GError **error)
+set_user (Change *change,
+          const char *name,
+          const char *const *assignments,
+          const char *const *roles,
+          const char *const *teams,
+          GError **error)
 {
   g_autoptr (KtRecord) record = load_user (change->core, name, error);
   g_autoptr (KtPatch) patch = NULL;
@@ -406,8 +450,12 @@ set_user (Change *change, const char *name, const char *const *assignments, cons
 }
 
 gboolean
-kt_core_user_set (KtCore *core, const char *name, const char *const *assignments, const char *const *roles,
-                  const char *const *teams, GError **error)
+kt_core_user_set (KtCore *core,
+                  const char *name,
+                  const char *const *assignments,
+                  const char *const *roles,
+                  const char *const *teams,
+                  GError **error)
 {
   Change change;
 
@@ -431,8 +479,8 @@ enable_user (Change *change, const char *name, gboolean enabled, GError **error)
   if (kt_patch_length (patch) > 0)
     kt_mutation_add (change->mutation, KT_MUTATE_UPDATE, record->object, &record->id, record->rev,
                      g_steal_pointer (&patch));
-  return kt_db_run (change->core->db, error, "UPDATE kt_login SET enabled = ?1 WHERE user_id = ?2", KT_BIND_INT,
-                    (gint64) (enabled ? 1 : 0), KT_BIND_ID, &record->id, KT_BIND_END)
+  return kt_db_run (change->core->db, error, "UPDATE kt_login SET enabled = ?1 WHERE user_id = ?2",
+                    KT_BIND_INT, (gint64) (enabled ? 1 : 0), KT_BIND_ID, &record->id, KT_BIND_END)
            >= 0
          && (enabled || _kt_core_end_sessions (change->core, &record->id, error));
 }
@@ -444,7 +492,8 @@ kt_core_user_enable (KtCore *core, const char *name, gboolean enabled, GError **
 
   g_return_val_if_fail (core != NULL && name != NULL, FALSE);
 
-  return change_begin (&change, core, error) && change_end (&change, enable_user (&change, name, enabled, error), error);
+  return change_begin (&change, core, error)
+         && change_end (&change, enable_user (&change, name, enabled, error), error);
 }
 
 static gboolean
@@ -453,8 +502,8 @@ set_password (Change *change, const char *name, const char *hash, GError **error
   KtId id;
 
   return _kt_core_find_user (change->core, name, &id, error)
-         && kt_db_run (change->core->db, error, "UPDATE kt_login SET hash = ?1 WHERE user_id = ?2", KT_BIND_TEXT, hash,
-                       KT_BIND_ID, &id, KT_BIND_END)
+         && kt_db_run (change->core->db, error, "UPDATE kt_login SET hash = ?1 WHERE user_id = ?2",
+                       KT_BIND_TEXT, hash, KT_BIND_ID, &id, KT_BIND_END)
               >= 0
          && _kt_core_end_sessions (change->core, &id, error);
 }
@@ -475,10 +524,15 @@ kt_core_user_password (KtCore *core, const char *name, const char *password, GEr
 /* ---- list ---- */
 
 static void
-put_names (KtCore *core, KtJsonWriter *writer, const char *key, const char *object_name, const KtValue *list)
+put_names (KtCore *core,
+           KtJsonWriter *writer,
+           const char *key,
+           const char *object_name,
+           const KtValue *list)
 {
   const KtObject *object = kt_schema_object (core->schema, object_name);
-  g_autoptr (KtJson) json = list != NULL && list->type == KT_VALUE_LIST ? kt_json_parse (list->v.text, -1, NULL) : NULL;
+  g_autoptr (KtJson) json =
+    list != NULL && list->type == KT_VALUE_LIST ? kt_json_parse (list->v.text, -1, NULL) : NULL;
 
   kt_json_key (writer, key);
   kt_json_begin_array (writer);
@@ -496,7 +550,11 @@ put_names (KtCore *core, KtJsonWriter *writer, const char *key, const char *obje
 }
 
 static char *
-describe_user (KtCore *core, const KtObject *object, const KtId *id, gboolean enabled, GError **error)
+describe_user (KtCore *core,
+               const KtObject *object,
+               const KtId *id,
+               gboolean enabled,
+               GError **error)
 {
   g_autoptr (KtRecord) record = kt_table_load (core->db, object, id, error);
   GString *text;
@@ -535,7 +593,8 @@ kt_core_user_list (KtCore *core, GError **error)
     return NULL;
   if (need_object (core, "user", &object, error))
     {
-      KT_STMT_SCOPE *stmt = kt_db_stmt (core->db, "SELECT user_id, enabled FROM kt_login ORDER BY name", error);
+      KT_STMT_SCOPE *stmt =
+        kt_db_stmt (core->db, "SELECT user_id, enabled FROM kt_login ORDER BY name", error);
       KtStep step = KT_STEP_ERROR;
 
       while (stmt != NULL && (step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)

@@ -52,7 +52,8 @@ may_replace (const char *file, GError **error)
   db = S_ISREG (st.st_mode) ? kt_db_open (file, KT_DB_READ_ONLY, NULL) : NULL;
   if (db != NULL && kt_db_table_exists (db, "kt_blob_backup", &backup, NULL) && backup)
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_EXISTS, "%s exists and is no backup: choose another name", file);
+  g_set_error (error, KT_ERROR, KT_ERROR_EXISTS, "%s exists and is no backup: choose another name",
+               file);
   return FALSE;
 }
 
@@ -75,8 +76,10 @@ pack_blob (KtDb *db, const char *path, const char *sha256, GError **error)
     {
       gsize n = MIN (len, (gsize) PIECE);
 
-      if (kt_db_run (db, error, "INSERT INTO kt_blob_backup (sha256, part, data) VALUES (?1, ?2, ?3)", KT_BIND_TEXT,
-                     sha256, KT_BIND_INT, part++, KT_BIND_BLOB, n > 0 ? data : (const guint8 *) "", n, KT_BIND_END)
+      if (kt_db_run (db, error,
+                     "INSERT INTO kt_blob_backup (sha256, part, data) VALUES (?1, ?2, ?3)",
+                     KT_BIND_TEXT, sha256, KT_BIND_INT, part++, KT_BIND_BLOB,
+                     n > 0 ? data : (const guint8 *) "", n, KT_BIND_END)
           < 0)
         return FALSE;
       data += n;
@@ -119,10 +122,12 @@ pack_blobs (KtCore *core, KtDb *db, GError **error)
   g_autoptr (GDir) dir = g_dir_open (blobs, 0, NULL);
   const char *name;
 
-  if (!kt_db_exec (db,
-                   "CREATE TABLE kt_blob_backup (sha256 TEXT NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL,"
-                   " PRIMARY KEY (sha256, part))",
-                   error))
+  if (
+    !kt_db_exec (
+      db,
+      "CREATE TABLE kt_blob_backup (sha256 TEXT NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL,"
+      " PRIMARY KEY (sha256, part))",
+      error))
     return FALSE;
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
@@ -185,8 +190,10 @@ kt_core_backup (KtCore *core, const char *file, GError **error)
 
   if (kt_db_dialect (core->db) != KT_DIALECT_SQLITE)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                   "This workspace is kept in PostgreSQL: back it up with pg_dump, and copy %s/blobs", core->dir);
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_INVALID,
+        "This workspace is kept in PostgreSQL: back it up with pg_dump, and copy %s/blobs",
+        core->dir);
       return FALSE;
     }
   if (!may_replace (file, error))
@@ -226,15 +233,16 @@ open_backup (const char *file, GError **error)
     }
   if (!is_backup)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s is no backup of a Kontor workspace", file);
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s is no backup of a Kontor workspace",
+                   file);
       return NULL;
     }
   if (!kt_db_check (db, FALSE, problems, error))
     return NULL;
   if (problems->len > 0)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT, "%s is damaged (%s): use another backup", file,
-                   (char *) problems->pdata[0]);
+      g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT, "%s is damaged (%s): use another backup",
+                   file, (char *) problems->pdata[0]);
       return NULL;
     }
   return g_steal_pointer (&db);
@@ -244,7 +252,8 @@ open_backup (const char *file, GError **error)
 static gboolean
 unpack_blobs (KtDb *db, const char *dir, gboolean *any, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (db, "SELECT sha256, part, data FROM kt_blob_backup ORDER BY sha256, part", error);
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (db, "SELECT sha256, part, data FROM kt_blob_backup ORDER BY sha256, part", error);
   int fd = -1;
   KtStep step;
 
@@ -296,7 +305,8 @@ start_new_life (KtDb *db, const KtEnv *env, GError **error)
   kt_id_format (&epoch, text);
   if (!kt_db_begin (db, KT_TX_WRITE, error))
     return FALSE;
-  if (!_kt_core_set_meta (db, "epoch", text, 0, error) || !kt_db_exec (db, "DROP TABLE kt_blob_backup", error))
+  if (!_kt_core_set_meta (db, "epoch", text, 0, error)
+      || !kt_db_exec (db, "DROP TABLE kt_blob_backup", error))
     {
       kt_db_rollback (db);
       return FALSE;

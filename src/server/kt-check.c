@@ -18,7 +18,7 @@
 
 typedef struct
 {
-  KtCore    *core;
+  KtCore *core;
   GPtrArray *problems;
 } Check;
 
@@ -57,18 +57,22 @@ check_log (Check *check, const KtObject *object, gint64 seq, GError **error)
     "SELECT count(*) FROM \"o_%s\" o LEFT JOIN (SELECT id, max(seq) AS s FROM kt_log WHERE object = %u GROUP BY id) l"
     " ON l.id = o.id WHERE l.s IS NULL OR l.s <> o.rev",
     object->name, object->number);
-  g_autofree char *ahead = g_strdup_printf ("SELECT count(*) FROM \"o_%s\" WHERE rev > %" G_GINT64_FORMAT, object->name, seq);
+  g_autofree char *ahead = g_strdup_printf (
+    "SELECT count(*) FROM \"o_%s\" WHERE rev > %" G_GINT64_FORMAT, object->name, seq);
   g_autofree char *lost = g_strdup_printf (
     "SELECT count(*) FROM (SELECT id, max(seq * 2 + gone) AS s FROM kt_log WHERE object = %u GROUP BY id) l"
     " LEFT JOIN \"o_%s\" o ON o.id = l.id WHERE o.id IS NULL AND l.s %% 2 = 0",
     object->number, object->name);
   g_autofree char *unwritten = g_strdup_printf (
-    "SELECT count(*) FROM \"o_%s\" o WHERE NOT EXISTS (SELECT 1 FROM kt_ledger l WHERE l.id = o.id)", object->name);
+    "SELECT count(*) FROM \"o_%s\" o WHERE NOT EXISTS (SELECT 1 FROM kt_ledger l WHERE l.id = o.id)",
+    object->name);
 
-  return note_count (check, revs, "records whose version is not that of the log", object->name, error)
+  return note_count (check, revs, "records whose version is not that of the log", object->name,
+                     error)
          && note_count (check, ahead, "records newer than the newest commit", object->name, error)
          && note_count (check, lost, "records that the log knows are missing", object->name, error)
-         && note_count (check, unwritten, "records that the ledger does not know", object->name, error);
+         && note_count (check, unwritten, "records that the ledger does not know", object->name,
+                        error);
 }
 
 /* ---- ledger against records ---- */
@@ -76,7 +80,8 @@ check_log (Check *check, const KtObject *object, gint64 seq, GError **error)
 static gboolean
 told_by_row (const KtField *field)
 {
-  static const char *const names[] = { "created_at", "created_by", "modified_at", "modified_by", "origin", NULL };
+  static const char *const names[] = { "created_at",  "created_by", "modified_at",
+                                       "modified_by", "origin",     NULL };
 
   return field->system && g_strv_contains (names, field->name);
 }
@@ -99,7 +104,8 @@ compare (Check *check, const KtRecord *record, GHashTable *values)
       stored = kt_value_to_string (&record->values[i]);
       canonical = kt_json_canonical (stored, -1, NULL);
       if (g_strcmp0 (canonical, last != NULL ? last : "null") != 0)
-        note (check, "%s %s: “%s” is not what was last written to it", record->object->name, id, field->name);
+        note (check, "%s %s: “%s” is not what was last written to it", record->object->name, id,
+              field->name);
     }
 }
 
@@ -127,10 +133,11 @@ end_of_record (Check *check, const char *name, const KtId *id, GHashTable *value
 static gboolean
 check_ledger (Check *check, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (check->core->db,
-                                    "SELECT id, object, changes FROM kt_ledger WHERE effect = 1 AND id IS NOT NULL"
-                                    " ORDER BY id, seq, idx",
-                                    error);
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (check->core->db,
+                "SELECT id, object, changes FROM kt_ledger WHERE effect = 1 AND id IS NOT NULL"
+                " ORDER BY id, seq, idx",
+                error);
   g_autoptr (GHashTable) values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_autofree char *object = NULL;
   KtId current = KT_ID_NIL, id;
@@ -164,13 +171,18 @@ check_ledger (Check *check, GError **error)
 /* ---- references ---- */
 
 static gboolean
-check_reference (Check *check, const KtField *field, const char *target, const char *condition, GError **error)
+check_reference (Check *check,
+                 const KtField *field,
+                 const char *target,
+                 const char *condition,
+                 GError **error)
 {
-  g_autofree char *what = g_strdup_printf ("values of “%s” point to a %s that does not exist", field->name, target);
-  g_autofree char *sql = g_strdup_printf (
-    "SELECT count(*) FROM \"o_%s\" o WHERE o.\"f_%s\" IS NOT NULL%s"
-    " AND NOT EXISTS (SELECT 1 FROM \"o_%s\" t WHERE t.id = o.\"f_%s\")",
-    field->object->name, field->name, condition, target, field->name);
+  g_autofree char *what =
+    g_strdup_printf ("values of “%s” point to a %s that does not exist", field->name, target);
+  g_autofree char *sql =
+    g_strdup_printf ("SELECT count(*) FROM \"o_%s\" o WHERE o.\"f_%s\" IS NOT NULL%s"
+                     " AND NOT EXISTS (SELECT 1 FROM \"o_%s\" t WHERE t.id = o.\"f_%s\")",
+                     field->object->name, field->name, condition, target, field->name);
 
   return note_count (check, sql, what, field->object->name, error);
 }
@@ -198,7 +210,8 @@ check_references (Check *check, const KtObject *object, GError **error)
 
             if (!kt_field_accepts (field, objects[k]->name))
               continue;
-            condition = g_strdup_printf (" AND o.\"f_%s_object\" = '%s'", field->name, objects[k]->name);
+            condition =
+              g_strdup_printf (" AND o.\"f_%s_object\" = '%s'", field->name, objects[k]->name);
             if (!check_reference (check, field, objects[k]->name, condition, error))
               return FALSE;
           }
@@ -217,7 +230,8 @@ check_blobs (Check *check, GError **error)
 
   if (kt_schema_object (check->core->schema, "file") == NULL)
     return TRUE;
-  stmt = kt_db_stmt (check->core->db, "SELECT \"f_sha256\" FROM \"o_file\" WHERE \"f_state\" = 'stored'", error);
+  stmt = kt_db_stmt (check->core->db,
+                     "SELECT \"f_sha256\" FROM \"o_file\" WHERE \"f_state\" = 'stored'", error);
   if (stmt == NULL)
     return FALSE;
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
@@ -248,14 +262,17 @@ check_blobs (Check *check, GError **error)
 static gboolean
 check_books (Check *check, gint64 seq, GError **error)
 {
-  g_autofree char *ahead = g_strdup_printf ("SELECT count(*) FROM kt_ledger WHERE seq > %" G_GINT64_FORMAT, seq);
-  g_autofree char *log_ahead = g_strdup_printf ("SELECT count(*) FROM kt_log WHERE seq > %" G_GINT64_FORMAT, seq);
+  g_autofree char *ahead =
+    g_strdup_printf ("SELECT count(*) FROM kt_ledger WHERE seq > %" G_GINT64_FORMAT, seq);
+  g_autofree char *log_ahead =
+    g_strdup_printf ("SELECT count(*) FROM kt_log WHERE seq > %" G_GINT64_FORMAT, seq);
 
-  return note_count (check,
-                     "SELECT count(*) FROM kt_device d WHERE d.last_number <> COALESCE("
-                     "(SELECT max(v.number) FROM kt_verdict v WHERE v.device = d.id), 0)"
-                     " OR d.last_number <> (SELECT count(*) FROM kt_verdict v WHERE v.device = d.id)",
-                     "whose numbers are not those of the verdicts", "devices", error)
+  return note_count (
+           check,
+           "SELECT count(*) FROM kt_device d WHERE d.last_number <> COALESCE("
+           "(SELECT max(v.number) FROM kt_verdict v WHERE v.device = d.id), 0)"
+           " OR d.last_number <> (SELECT count(*) FROM kt_verdict v WHERE v.device = d.id)",
+           "whose numbers are not those of the verdicts", "devices", error)
          && note_count (check,
                         "SELECT count(*) FROM kt_verdict v WHERE NOT EXISTS"
                         " (SELECT 1 FROM kt_ledger l WHERE l.seq = v.seq)",
@@ -263,9 +280,10 @@ check_books (Check *check, gint64 seq, GError **error)
          && note_count (check, ahead, "entries newer than the newest commit", "ledger", error)
          && note_count (check, log_ahead, "entries newer than the newest commit", "log", error)
          && (kt_schema_object (check->core->schema, "user") == NULL
-             || note_count (check,
-                            "SELECT count(*) FROM kt_login l WHERE NOT EXISTS (SELECT 1 FROM \"o_user\" u WHERE u.id = l.user_id)",
-                            "without a user record", "logins", error));
+             || note_count (
+               check,
+               "SELECT count(*) FROM kt_login l WHERE NOT EXISTS (SELECT 1 FROM \"o_user\" u WHERE u.id = l.user_id)",
+               "without a user record", "logins", error));
 }
 
 GPtrArray *
@@ -288,9 +306,11 @@ kt_core_check (KtCore *core, GError **error)
   if (!_kt_core_begin (core, KT_TX_READ, &seq, error))
     return NULL;
   objects = kt_schema_objects (core->schema, &n);
-  done = check_books (&check, seq, error) && check_ledger (&check, error) && check_blobs (&check, error);
+  done =
+    check_books (&check, seq, error) && check_ledger (&check, error) && check_blobs (&check, error);
   for (guint i = 0; i < n && done; i++)
-    done = check_log (&check, objects[i], seq, error) && check_references (&check, objects[i], error);
+    done =
+      check_log (&check, objects[i], seq, error) && check_references (&check, objects[i], error);
   kt_db_rollback (core->db);
   return done ? g_steal_pointer (&problems) : NULL;
 }

@@ -25,15 +25,15 @@
 #include "base/kt-text.h"
 #include "db/kt-table.h"
 
-#define TOKEN_BYTES   32
-#define HASH_BYTES    crypto_hash_sha256_BYTES
-#define MAX_NAME      200       /* bytes */
-#define MAX_PASSWORD  1024
-#define SECOND_US     G_GINT64_CONSTANT (1000000)
-#define FORGET_US     (15 * 60 * SECOND_US)
+#define TOKEN_BYTES 32
+#define HASH_BYTES crypto_hash_sha256_BYTES
+#define MAX_NAME 200 /* bytes */
+#define MAX_PASSWORD 1024
+#define SECOND_US G_GINT64_CONSTANT (1000000)
+#define FORGET_US (15 * 60 * SECOND_US)
 
 /* Of the default pack: data/schema/seed.json. */
-#define ADMIN_ROLE    "01900000-0000-7000-8000-000000000609"
+#define ADMIN_ROLE "01900000-0000-7000-8000-000000000609"
 
 static GMutex hash_mutex;
 static gboolean weak_hash;
@@ -74,19 +74,22 @@ _kt_password_hash (const char *password, GError **error)
     }
   if (strlen (password) > MAX_PASSWORD)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A password may be at most %d bytes long", MAX_PASSWORD);
+      g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A password may be at most %d bytes long",
+                   MAX_PASSWORD);
       return NULL;
     }
 
   g_mutex_lock (&hash_mutex);
-  done = crypto_pwhash_str (hash, password, strlen (password),
-                            weak_hash ? crypto_pwhash_OPSLIMIT_MIN : crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                            weak_hash ? crypto_pwhash_MEMLIMIT_MIN : crypto_pwhash_MEMLIMIT_INTERACTIVE)
-         == 0;
+  done =
+    crypto_pwhash_str (hash, password, strlen (password),
+                       weak_hash ? crypto_pwhash_OPSLIMIT_MIN : crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                       weak_hash ? crypto_pwhash_MEMLIMIT_MIN : crypto_pwhash_MEMLIMIT_INTERACTIVE)
+    == 0;
   g_mutex_unlock (&hash_mutex);
   if (done)
     return g_strdup (hash);
-  g_set_error (error, KT_ERROR, KT_ERROR_BUSY, "There is not enough memory to check a password now: try again");
+  g_set_error (error, KT_ERROR, KT_ERROR_BUSY,
+               "There is not enough memory to check a password now: try again");
   return NULL;
 }
 
@@ -110,7 +113,8 @@ make_token (KtCore *core)
   char text[sodium_base64_ENCODED_LEN (TOKEN_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
 
   core->env->random (core->env->data, bytes, sizeof bytes);
-  sodium_bin2base64 (text, sizeof text, bytes, sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  sodium_bin2base64 (text, sizeof text, bytes, sizeof bytes,
+                     sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   sodium_memzero (bytes, sizeof bytes);
   return g_strdup (text);
 }
@@ -124,7 +128,8 @@ hash_token (const char *token, guint8 hash[HASH_BYTES])
 static void
 set_not_signed_in (GError **error)
 {
-  g_set_error (error, KT_ERROR, KT_ERROR_AUTH, "You are not signed in, or no longer: sign in again");
+  g_set_error (error, KT_ERROR, KT_ERROR_AUTH,
+               "You are not signed in, or no longer: sign in again");
 }
 
 static gboolean
@@ -167,7 +172,8 @@ read_user (KtCore *core, const KtId *id, KtActor *actor, GError **error)
     }
   locale = kt_record_text (record, "locale");
   actor->access.user = *id;
-  actor->access.admin = g_strcmp0 (kt_record_text (record, "type"), "admin") == 0 || has_admin_role (record);
+  actor->access.admin =
+    g_strcmp0 (kt_record_text (record, "type"), "admin") == 0 || has_admin_role (record);
   actor->access.name = kt_record_title (record, core->locale);
   actor->locale = g_strdup (locale != NULL ? locale : core->locale);
   return TRUE;
@@ -189,10 +195,11 @@ _kt_core_actor (KtCore *core, const char *token, KtActor *actor, GError **error)
       return FALSE;
     }
   hash_token (token, hash);
-  stmt = kt_db_stmt (core->db,
-                     "SELECT t.user_id, t.device FROM kt_token t JOIN kt_login l ON l.user_id = t.user_id"
-                     " WHERE t.hash = ?1 AND l.enabled = 1",
-                     error);
+  stmt = kt_db_stmt (
+    core->db,
+    "SELECT t.user_id, t.device FROM kt_token t JOIN kt_login l ON l.user_id = t.user_id"
+    " WHERE t.hash = ?1 AND l.enabled = 1",
+    error);
   if (stmt == NULL)
     return FALSE;
   kt_stmt_bind_blob (stmt, 1, hash, sizeof hash);
@@ -209,7 +216,11 @@ _kt_core_actor (KtCore *core, const char *token, KtActor *actor, GError **error)
 }
 
 gboolean
-kt_core_authenticate (KtCore *core, const char *token, KtAccess *access, KtId *device, GError **error)
+kt_core_authenticate (KtCore *core,
+                      const char *token,
+                      KtAccess *access,
+                      KtId *device,
+                      GError **error)
 {
   g_auto (KtActor) actor = { 0 };
   gboolean known;
@@ -236,7 +247,9 @@ kt_core_authenticate (KtCore *core, const char *token, KtAccess *access, KtId *d
 gboolean
 _kt_core_end_sessions (KtCore *core, const KtId *user, GError **error)
 {
-  return kt_db_run (core->db, error, "DELETE FROM kt_token WHERE user_id = ?1", KT_BIND_ID, user, KT_BIND_END) >= 0;
+  return kt_db_run (core->db, error, "DELETE FROM kt_token WHERE user_id = ?1", KT_BIND_ID, user,
+                    KT_BIND_END)
+         >= 0;
 }
 
 /* ---- throttle ---- */
@@ -244,8 +257,8 @@ _kt_core_end_sessions (KtCore *core, const KtId *user, GError **error)
 typedef struct
 {
   char *key;
-  guint free;       /* failures without a wait */
-  guint most;       /* longest wait in seconds */
+  guint free; /* failures without a wait */
+  guint most; /* longest wait in seconds */
 } Gate;
 
 static void
@@ -253,9 +266,9 @@ make_gates (const char *name, const char *peer, Gate gates[3])
 {
   if (peer == NULL)
     peer = "local";
-  gates[0] = (Gate) { g_strdup_printf ("both %s %s", peer, name), 4, 60 };
-  gates[1] = (Gate) { g_strdup_printf ("name %s", name), 20, 5 };
-  gates[2] = (Gate) { g_strdup_printf ("peer %s", peer), 30, 60 };
+  gates[0] = (Gate){ g_strdup_printf ("both %s %s", peer, name), 4, 60 };
+  gates[1] = (Gate){ g_strdup_printf ("name %s", name), 20, 5 };
+  gates[2] = (Gate){ g_strdup_printf ("peer %s", peer), 30, 60 };
 }
 
 static void
@@ -285,22 +298,25 @@ gate_fail (KtCore *core, const Gate *gate, gint64 now, GError **error)
 {
   gint64 failures, failed, wait = 0;
 
-  if (!kt_db_get_int (core->db, 0, &failures, error, "SELECT failures FROM kt_throttle WHERE key = ?1",
-                      KT_BIND_TEXT, gate->key, KT_BIND_END)
-      || !kt_db_get_int (core->db, 0, &failed, error, "SELECT failed_us FROM kt_throttle WHERE key = ?1",
-                         KT_BIND_TEXT, gate->key, KT_BIND_END))
+  if (!kt_db_get_int (core->db, 0, &failures, error,
+                      "SELECT failures FROM kt_throttle WHERE key = ?1", KT_BIND_TEXT, gate->key,
+                      KT_BIND_END)
+      || !kt_db_get_int (core->db, 0, &failed, error,
+                         "SELECT failed_us FROM kt_throttle WHERE key = ?1", KT_BIND_TEXT,
+                         gate->key, KT_BIND_END))
     return FALSE;
   if (now - failed > FORGET_US)
     failures = 0;
   failures++;
   if (failures > gate->free)
     wait = MIN ((gint64) 1 << MIN (failures - gate->free - 1, 6), (gint64) gate->most);
-  return kt_db_run (core->db, error,
-                    "INSERT INTO kt_throttle (key, failures, failed_us, until_us) VALUES (?1, ?2, ?3, ?4)"
-                    " ON CONFLICT (key) DO UPDATE SET failures = excluded.failures,"
-                    " failed_us = excluded.failed_us, until_us = excluded.until_us",
-                    KT_BIND_TEXT, gate->key, KT_BIND_INT, failures, KT_BIND_INT, now, KT_BIND_INT,
-                    now + wait * SECOND_US, KT_BIND_END)
+  return kt_db_run (
+           core->db, error,
+           "INSERT INTO kt_throttle (key, failures, failed_us, until_us) VALUES (?1, ?2, ?3, ?4)"
+           " ON CONFLICT (key) DO UPDATE SET failures = excluded.failures,"
+           " failed_us = excluded.failed_us, until_us = excluded.until_us",
+           KT_BIND_TEXT, gate->key, KT_BIND_INT, failures, KT_BIND_INT, now, KT_BIND_INT,
+           now + wait * SECOND_US, KT_BIND_END)
          >= 0;
 }
 
@@ -317,8 +333,8 @@ note_failure (KtCore *core, const Gate gates[3], gint64 now, GError **error)
         kt_db_rollback (core->db);
         return FALSE;
       }
-  if (kt_db_run (core->db, error, "DELETE FROM kt_throttle WHERE failed_us < ?1 OR failed_us > ?2", KT_BIND_INT,
-                 now - 4 * FORGET_US, KT_BIND_INT, now + 4 * FORGET_US, KT_BIND_END)
+  if (kt_db_run (core->db, error, "DELETE FROM kt_throttle WHERE failed_us < ?1 OR failed_us > ?2",
+                 KT_BIND_INT, now - 4 * FORGET_US, KT_BIND_INT, now + 4 * FORGET_US, KT_BIND_END)
       < 0)
     {
       kt_db_rollback (core->db);
@@ -331,11 +347,11 @@ note_failure (KtCore *core, const Gate gates[3], gint64 now, GError **error)
 
 typedef struct
 {
-  char *name;         /* folded */
+  char *name; /* folded */
   char *password;
   char *device_name;
-  KtId  device;       /* nil: a new one */
-  KtId  user;
+  KtId device; /* nil: a new one */
+  KtId user;
 } Login;
 
 static void
@@ -386,8 +402,9 @@ read_login (const KtRequest *request, Login *login, GError **error)
     }
   login->name = kt_text_fold (name);
   login->password = g_strdup (password);
-  login->device_name = g_utf8_substring (kt_json_get_string (device, "name", "?"), 0,
-                                         MIN (100, g_utf8_strlen (kt_json_get_string (device, "name", "?"), -1)));
+  login->device_name =
+    g_utf8_substring (kt_json_get_string (device, "name", "?"), 0,
+                      MIN (100, g_utf8_strlen (kt_json_get_string (device, "name", "?"), -1)));
   return TRUE;
 }
 
@@ -402,22 +419,24 @@ register_device (KtCore *core, Login *login, gint64 *last_number, GError **error
   *last_number = 0;
   if (!kt_id_is_nil (&login->device))
     {
-      changed = kt_db_run (core->db, error,
-                           "UPDATE kt_device SET name = ?1, seen_at = ?2 WHERE id = ?3 AND user_id = ?4",
-                           KT_BIND_TEXT, login->device_name, KT_BIND_TEXT, now, KT_BIND_ID, &login->device,
-                           KT_BIND_ID, &login->user, KT_BIND_END);
+      changed =
+        kt_db_run (core->db, error,
+                   "UPDATE kt_device SET name = ?1, seen_at = ?2 WHERE id = ?3 AND user_id = ?4",
+                   KT_BIND_TEXT, login->device_name, KT_BIND_TEXT, now, KT_BIND_ID, &login->device,
+                   KT_BIND_ID, &login->user, KT_BIND_END);
       if (changed < 0)
         return FALSE;
     }
   if (changed > 0)
-    return kt_db_get_int (core->db, 0, last_number, error, "SELECT last_number FROM kt_device WHERE id = ?1",
-                          KT_BIND_ID, &login->device, KT_BIND_END);
+    return kt_db_get_int (core->db, 0, last_number, error,
+                          "SELECT last_number FROM kt_device WHERE id = ?1", KT_BIND_ID,
+                          &login->device, KT_BIND_END);
   login->device = kt_id_new (core->env);
   return kt_db_run (core->db, error,
                     "INSERT INTO kt_device (id, user_id, name, last_number, created_at, seen_at)"
                     " VALUES (?1, ?2, ?3, 0, ?4, ?4)",
-                    KT_BIND_ID, &login->device, KT_BIND_ID, &login->user, KT_BIND_TEXT, login->device_name,
-                    KT_BIND_TEXT, now, KT_BIND_END)
+                    KT_BIND_ID, &login->device, KT_BIND_ID, &login->user, KT_BIND_TEXT,
+                    login->device_name, KT_BIND_TEXT, now, KT_BIND_END)
          > 0;
 }
 
@@ -430,16 +449,24 @@ store_token (KtCore *core, const Login *login, const char *token, GError **error
   hash_token (token, hash);
   _kt_core_now (core, now);
   /* One token a device: the one before ends. */
-  return kt_db_run (core->db, error, "DELETE FROM kt_token WHERE device = ?1", KT_BIND_ID, &login->device, KT_BIND_END) >= 0
-         && kt_db_run (core->db, error,
-                       "INSERT INTO kt_token (hash, user_id, device, created_at) VALUES (?1, ?2, ?3, ?4)",
-                       KT_BIND_BLOB, hash, (gsize) sizeof hash, KT_BIND_ID, &login->user, KT_BIND_ID,
-                       &login->device, KT_BIND_TEXT, now, KT_BIND_END)
+  return kt_db_run (core->db, error, "DELETE FROM kt_token WHERE device = ?1", KT_BIND_ID,
+                    &login->device, KT_BIND_END)
+           >= 0
+         && kt_db_run (
+              core->db, error,
+              "INSERT INTO kt_token (hash, user_id, device, created_at) VALUES (?1, ?2, ?3, ?4)",
+              KT_BIND_BLOB, hash, (gsize) sizeof hash, KT_BIND_ID, &login->user, KT_BIND_ID,
+              &login->device, KT_BIND_TEXT, now, KT_BIND_END)
               > 0;
 }
 
 static KtReply *
-login_reply (KtCore *core, const Login *login, const KtActor *actor, const char *user_name, const char *token, gint64 last_number)
+login_reply (KtCore *core,
+             const Login *login,
+             const KtActor *actor,
+             const char *user_name,
+             const char *token,
+             gint64 last_number)
 {
   GString *text = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (text);
@@ -479,8 +506,9 @@ sign_in (KtCore *core, Login *login, const Gate gates[3], GError **error)
   if (!_kt_core_begin (core, KT_TX_WRITE, &seq, error))
     return NULL;
   /* Somebody may have disabled the account while we hashed. */
-  if (!kt_db_get_int (core->db, 0, &enabled, error, "SELECT enabled FROM kt_login WHERE user_id = ?1",
-                      KT_BIND_ID, &login->user, KT_BIND_END))
+  if (!kt_db_get_int (core->db, 0, &enabled, error,
+                      "SELECT enabled FROM kt_login WHERE user_id = ?1", KT_BIND_ID, &login->user,
+                      KT_BIND_END))
     {
       kt_db_rollback (core->db);
       return NULL;
@@ -491,13 +519,15 @@ sign_in (KtCore *core, Login *login, const Gate gates[3], GError **error)
       g_set_error (error, KT_ERROR, KT_ERROR_AUTH, "User name or password is wrong");
       return NULL;
     }
-  if (!read_user (core, &login->user, &actor, error) || !register_device (core, login, &last_number, error)
+  if (!read_user (core, &login->user, &actor, error)
+      || !register_device (core, login, &last_number, error)
       || !store_token (core, login, token, error)
-      || kt_db_run (core->db, error, "DELETE FROM kt_throttle WHERE key = ?1 OR key = ?2", KT_BIND_TEXT,
-                    gates[0].key, KT_BIND_TEXT, gates[1].key, KT_BIND_END)
-         < 0
-      || !kt_db_get_text (core->db, &user_name, error, "SELECT name FROM kt_login WHERE user_id = ?1",
-                          KT_BIND_ID, &login->user, KT_BIND_END))
+      || kt_db_run (core->db, error, "DELETE FROM kt_throttle WHERE key = ?1 OR key = ?2",
+                    KT_BIND_TEXT, gates[0].key, KT_BIND_TEXT, gates[1].key, KT_BIND_END)
+           < 0
+      || !kt_db_get_text (core->db, &user_name, error,
+                          "SELECT name FROM kt_login WHERE user_id = ?1", KT_BIND_ID, &login->user,
+                          KT_BIND_END))
     {
       kt_db_rollback (core->db);
       return NULL;
@@ -510,8 +540,9 @@ sign_in (KtCore *core, Login *login, const Gate gates[3], GError **error)
 static KtReply *
 too_many (gint64 wait_ms)
 {
-  g_autoptr (GError) error = g_error_new (KT_ERROR, KT_ERROR_BUSY,
-                                          "Too many attempts with a wrong password: wait a moment and try again");
+  g_autoptr (GError) error =
+    g_error_new (KT_ERROR, KT_ERROR_BUSY,
+                 "Too many attempts with a wrong password: wait a moment and try again");
   KtReply *reply = kt_reply_from_error (error);
 
   reply->status = 429;
@@ -523,7 +554,8 @@ too_many (gint64 wait_ms)
 static char *
 find_hash (KtCore *core, Login *login, gboolean *known, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (core->db, "SELECT user_id, hash FROM kt_login WHERE name = ?1 AND enabled = 1", error);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    core->db, "SELECT user_id, hash FROM kt_login WHERE name = ?1 AND enabled = 1", error);
   KtStep step;
 
   *known = FALSE;

@@ -67,8 +67,8 @@ _kt_core_blob_have (KtCore *core, const char *sha256, gint64 *size)
 static void
 set_system_error (GError **error, int code, const char *what)
 {
-  g_set_error (error, KT_ERROR, code == ENOSPC || code == EDQUOT ? KT_ERROR_FULL : KT_ERROR_IO, "%s: %s", what,
-               g_strerror (code));
+  g_set_error (error, KT_ERROR, code == ENOSPC || code == EDQUOT ? KT_ERROR_FULL : KT_ERROR_IO,
+               "%s: %s", what, g_strerror (code));
 }
 
 static gboolean
@@ -76,7 +76,8 @@ check_name (const KtRequest *request, GError **error)
 {
   if (_kt_sha256_valid (request->rest))
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "An attachment is named by its SHA-256, 64 lower-case hex digits");
+  g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+               "An attachment is named by its SHA-256, 64 lower-case hex digits");
   return FALSE;
 }
 
@@ -137,7 +138,8 @@ _kt_core_blob_get (KtCore *core, const KtActor *actor, const KtRequest *request)
   size = (gint64) g_mapped_file_get_length (file);
   if (start > size || (start == size && size > 0))
     {
-      g_set_error (&error, KT_ERROR, KT_ERROR_INVALID, "The attachment has only %" G_GINT64_FORMAT " bytes", size);
+      g_set_error (&error, KT_ERROR, KT_ERROR_INVALID,
+                   "The attachment has only %" G_GINT64_FORMAT " bytes", size);
       reply = kt_reply_from_error (error);
       reply->status = 416;
       return reply;
@@ -328,16 +330,24 @@ expected_size (KtCore *core, const char *sha256, gint64 *size, GError **error)
   *size = -1;
   if (kt_schema_object (core->schema, "file") == NULL)
     return TRUE;
-  return kt_db_get_int (core->db, -1, size, error,
-                        "SELECT \"f_size\" FROM \"o_file\" WHERE \"f_sha256\" = ?1 AND \"f_size\" IS NOT NULL"
-                        " ORDER BY rid LIMIT 1",
-                        KT_BIND_TEXT, sha256, KT_BIND_END);
+  return kt_db_get_int (
+    core->db, -1, size, error,
+    "SELECT \"f_size\" FROM \"o_file\" WHERE \"f_sha256\" = ?1 AND \"f_size\" IS NOT NULL"
+    " ORDER BY rid LIMIT 1",
+    KT_BIND_TEXT, sha256, KT_BIND_END);
 }
 
 /* Appends at @offset. @is_part: there is more to come, for all that is known. *whole: it is complete and in its place. */
 static gboolean
-append (KtCore *core, const char *sha256, gint64 offset, gint64 size, gboolean is_part, GBytes *body, gint64 *have,
-        gboolean *whole, GError **error)
+append (KtCore *core,
+        const char *sha256,
+        gint64 offset,
+        gint64 size,
+        gboolean is_part,
+        GBytes *body,
+        gint64 *have,
+        gboolean *whole,
+        GError **error)
 {
   g_autofree char *path = part_path (core, sha256);
   int fd = open_part (path, error);
@@ -353,7 +363,8 @@ append (KtCore *core, const char *sha256, gint64 offset, gint64 size, gboolean i
     {
       *have = st.st_size;
       g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-                   "%" G_GINT64_FORMAT " bytes of the attachment are here: go on from there", (gint64) st.st_size);
+                   "%" G_GINT64_FORMAT " bytes of the attachment are here: go on from there",
+                   (gint64) st.st_size);
     }
   else if (offset + (gint64) len > MAX_BLOB || (size >= 0 && offset + (gint64) len > size))
     g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The attachment is larger than it may be");
@@ -374,8 +385,9 @@ append (KtCore *core, const char *sha256, gint64 offset, gint64 size, gboolean i
             {
               done = FALSE;
               unlink (path);
-              g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                           "The attachment's content is not what its name says: send it again from the beginning");
+              g_set_error (
+                error, KT_ERROR, KT_ERROR_INVALID,
+                "The attachment's content is not what its name says: send it again from the beginning");
             }
         }
     }

@@ -14,14 +14,14 @@
 #include "db/kt-table.h"
 
 #define DEFAULT_ENTRIES 100
-#define MAX_ENTRIES     1000
+#define MAX_ENTRIES 1000
 
 typedef struct
 {
-  gint64      seq;
+  gint64 seq;
   const char *at, *device_at, *kind, *outcome, *device_name, *changes, *origin;
-  KtId        user, device;
-  gboolean    effect;
+  KtId user, device;
+  gboolean effect;
 } Entry;
 
 static void
@@ -52,9 +52,14 @@ name_of (KtCore *core, GHashTable *names, const KtId *id)
 }
 
 static void
-put_row (KtJsonWriter *writer, const Entry *entry, const char *user_name, const char *field, const KtJson *change)
+put_row (KtJsonWriter *writer,
+         const Entry *entry,
+         const char *user_name,
+         const char *field,
+         const KtJson *change)
 {
-  const char *outcome = change != NULL ? kt_json_string (kt_json_at (change, 2), entry->outcome) : entry->outcome;
+  const char *outcome =
+    change != NULL ? kt_json_string (kt_json_at (change, 2), entry->outcome) : entry->outcome;
   static const char *const names[] = { "old", "new", NULL, "mine", "base" };
 
   kt_json_begin_object (writer);
@@ -99,29 +104,36 @@ put_entry (KtJsonWriter *writer, const Entry *entry, const char *user_name)
 static void
 read_entry (KtStmt *stmt, Entry *entry)
 {
-  *entry = (Entry) { .seq = kt_stmt_int (stmt, 0),
-                     .at = kt_stmt_text (stmt, 1),
-                     .device_at = kt_stmt_text (stmt, 2),
-                     .kind = kt_stmt_text (stmt, 5),
-                     .effect = kt_stmt_int (stmt, 6) != 0,
-                     .outcome = kt_stmt_text (stmt, 7),
-                     .changes = kt_stmt_text (stmt, 8),
-                     .device_name = kt_stmt_text (stmt, 9),
-                     .origin = kt_stmt_text (stmt, 10) };
+  *entry = (Entry){ .seq = kt_stmt_int (stmt, 0),
+                    .at = kt_stmt_text (stmt, 1),
+                    .device_at = kt_stmt_text (stmt, 2),
+                    .kind = kt_stmt_text (stmt, 5),
+                    .effect = kt_stmt_int (stmt, 6) != 0,
+                    .outcome = kt_stmt_text (stmt, 7),
+                    .changes = kt_stmt_text (stmt, 8),
+                    .device_name = kt_stmt_text (stmt, 9),
+                    .origin = kt_stmt_text (stmt, 10) };
   kt_stmt_id (stmt, 3, &entry->user);
   kt_stmt_id (stmt, 4, &entry->device);
 }
 
 static gboolean
-write_entries (KtCore *core, const KtObject *object, const KtId *id, gint64 before, gint64 limit, KtJsonWriter *writer,
-               gboolean *more, GError **error)
+write_entries (KtCore *core,
+               const KtObject *object,
+               const KtId *id,
+               gint64 before,
+               gint64 limit,
+               KtJsonWriter *writer,
+               gboolean *more,
+               GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (core->db,
-                                    "SELECT l.seq, l.at, l.device_at, l.user_id, l.device, l.kind, l.effect, l.outcome,"
-                                    " l.changes, d.name, l.origin FROM kt_ledger l LEFT JOIN kt_device d ON d.id = l.device"
-                                    " WHERE l.id = ?1 AND l.object = ?2 AND l.seq < ?3 ORDER BY l.seq DESC, l.idx DESC"
-                                    " LIMIT ?4",
-                                    error);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    core->db,
+    "SELECT l.seq, l.at, l.device_at, l.user_id, l.device, l.kind, l.effect, l.outcome,"
+    " l.changes, d.name, l.origin FROM kt_ledger l LEFT JOIN kt_device d ON d.id = l.device"
+    " WHERE l.id = ?1 AND l.object = ?2 AND l.seq < ?3 ORDER BY l.seq DESC, l.idx DESC"
+    " LIMIT ?4",
+    error);
   g_autoptr (GHashTable) names = g_hash_table_new_full (kt_id_hash, kt_id_equal, g_free, g_free);
   gint64 n = 0;
   KtStep step;
@@ -149,7 +161,11 @@ write_entries (KtCore *core, const KtObject *object, const KtId *id, gint64 befo
 }
 
 static gboolean
-read_subject (KtCore *core, const KtActor *actor, const KtRequest *request, const KtObject **object, KtId *id,
+read_subject (KtCore *core,
+              const KtActor *actor,
+              const KtRequest *request,
+              const KtObject **object,
+              KtId *id,
               GError **error)
 {
   g_autofree char *name = kt_request_get_query (request, "object");
@@ -161,12 +177,14 @@ read_subject (KtCore *core, const KtActor *actor, const KtRequest *request, cons
   *object = name != NULL ? kt_schema_object (core->schema, name) : NULL;
   if (*object == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object “%s”", name != NULL ? name : "");
+      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object “%s”",
+                   name != NULL ? name : "");
       return FALSE;
     }
   if (text == NULL || !kt_id_parse (text, -1, id))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The parameter “id” must be the id of a record");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "The parameter “id” must be the id of a record");
       return FALSE;
     }
   record = kt_table_load (core->db, *object, id, &local);
@@ -177,7 +195,8 @@ read_subject (KtCore *core, const KtActor *actor, const KtRequest *request, cons
     }
   if (kt_access_may (&actor->access, KT_MAY_READ, *object, record, actor->locale, &reason))
     return TRUE;
-  g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN, reason != NULL ? reason : "Not allowed");
+  g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN,
+                       reason != NULL ? reason : "Not allowed");
   g_free (reason);
   return FALSE;
 }

@@ -18,7 +18,8 @@
 #include "db/kt-table.h"
 
 #define SEED_FILE "seed.json"
-#define SEED_CNY  "01900000-0000-7000-8000-000000000301"   /* the currency of the pack's own defaults */
+#define SEED_CNY \
+  "01900000-0000-7000-8000-000000000301" /* the currency of the pack's own defaults */
 
 /* ---- the folder ---- */
 
@@ -43,7 +44,8 @@ _kt_workspace_make_dir (const char *dir, gboolean *made, GError **error)
         }
       else
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_EXISTS, "%s is in use: choose an empty folder or a new one", dir);
+          g_set_error (error, KT_ERROR, KT_ERROR_EXISTS,
+                       "%s is in use: choose an empty folder or a new one", dir);
           return FALSE;
         }
     }
@@ -103,7 +105,8 @@ drop_tables (KtDb *db)
   kt_stmt_reset (stmt);
   for (guint i = 0; i < names->len; i++)
     {
-      g_autofree char *sql = g_strdup_printf ("DROP TABLE IF EXISTS \"%s\" CASCADE", (char *) names->pdata[i]);
+      g_autofree char *sql =
+        g_strdup_printf ("DROP TABLE IF EXISTS \"%s\" CASCADE", (char *) names->pdata[i]);
 
       kt_db_exec (db, sql, NULL);
     }
@@ -129,8 +132,13 @@ schema_for (const KtInitOptions *options, const char *currency_id, GError **erro
 }
 
 static gboolean
-fill_meta (KtDb *db, const KtSchema *schema, const char *name, const KtInitOptions *options, const char *decoy,
-           const KtEnv *env, GError **error)
+fill_meta (KtDb *db,
+           const KtSchema *schema,
+           const char *name,
+           const KtInitOptions *options,
+           const char *decoy,
+           const KtEnv *env,
+           GError **error)
 {
   KtId epoch = kt_id_new (env);
   char text[KT_ID_TEXT_SIZE];
@@ -142,14 +150,21 @@ fill_meta (KtDb *db, const KtSchema *schema, const char *name, const KtInitOptio
          && _kt_core_set_meta (db, "schema", kt_schema_to_json (schema), 0, error)
          && _kt_core_set_meta (db, "schema_digest", kt_schema_digest (schema), 0, error)
          && _kt_core_set_meta (db, "workspace", name, 0, error)
-         && _kt_core_set_meta (db, "currency", options->currency != NULL ? options->currency : "CNY", 0, error)
-         && _kt_core_set_meta (db, "locale", options->locale != NULL ? options->locale : "en", 0, error)
+         && _kt_core_set_meta (db, "currency",
+                               options->currency != NULL ? options->currency : "CNY", 0, error)
+         && _kt_core_set_meta (db, "locale", options->locale != NULL ? options->locale : "en", 0,
+                               error)
          && _kt_core_set_meta (db, "decoy", decoy, 0, error);
 }
 
 static gboolean
-make_database (const char *uri, const KtSchema *schema, const char *name, const KtInitOptions *options,
-               const char *decoy, const KtEnv *env, GError **error)
+make_database (const char *uri,
+               const KtSchema *schema,
+               const char *name,
+               const KtInitOptions *options,
+               const char *decoy,
+               const KtEnv *env,
+               GError **error)
 {
   g_autoptr (KtDb) db = kt_db_open (uri, KT_DB_CREATE, error);
   gboolean exists;
@@ -158,7 +173,8 @@ make_database (const char *uri, const KtSchema *schema, const char *name, const 
     return FALSE;
   if (exists)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_EXISTS, "The database holds a Kontor workspace already: choose an empty one");
+      g_set_error (error, KT_ERROR, KT_ERROR_EXISTS,
+                   "The database holds a Kontor workspace already: choose an empty one");
       return FALSE;
     }
   if (_kt_core_make_tables (db, error) && kt_db_begin (db, KT_TX_WRITE, error))
@@ -207,14 +223,19 @@ find_currency (const KtJson *seed, const char *code)
       const KtJson *record = kt_json_at (records, i);
 
       if (g_strcmp0 (kt_json_get_string (record, "object", NULL), "currency") == 0
-          && g_strcmp0 (kt_json_get_string (kt_json_get (record, "fields"), "code", NULL), code) == 0)
+          && g_strcmp0 (kt_json_get_string (kt_json_get (record, "fields"), "code", NULL), code)
+               == 0)
         return kt_json_get_string (record, "id", NULL);
     }
   return NULL;
 }
 
 static gboolean
-add_seed_record (KtMutation *mutation, const KtSchema *schema, const KtJson *json, const char *currency_id, GError **error)
+add_seed_record (KtMutation *mutation,
+                 const KtSchema *schema,
+                 const KtJson *json,
+                 const char *currency_id,
+                 GError **error)
 {
   const char *name = kt_json_get_string (json, "object", "");
   const KtObject *object = kt_schema_object (schema, name);
@@ -225,7 +246,8 @@ add_seed_record (KtMutation *mutation, const KtSchema *schema, const KtJson *jso
 
   if (object == NULL || !kt_id_parse (kt_json_get_string (json, "id", ""), -1, &id))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "%s: a record of “%s” has no such object or no id", SEED_FILE, name);
+      g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA,
+                   "%s: a record of “%s” has no such object or no id", SEED_FILE, name);
       return FALSE;
     }
   patch = kt_patch_new (object);
@@ -236,8 +258,8 @@ add_seed_record (KtMutation *mutation, const KtSchema *schema, const KtJson *jso
 
       if (field == NULL)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "%s: %s has no field “%s”", SEED_FILE, name,
-                       kt_json_key_at (fields, i));
+          g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "%s: %s has no field “%s”", SEED_FILE,
+                       name, kt_json_key_at (fields, i));
           return FALSE;
         }
       if (!kt_value_from_json (field, kt_json_at (fields, i), &value, error))
@@ -274,8 +296,14 @@ plant_seed (KtCore *core, const KtJson *seed, const char *currency_id, GError **
 }
 
 static gboolean
-fill (const char *dir, const char *uri, const KtInitOptions *options, const KtJson *seed, const KtJson *company,
-      const char *currency_id, const KtEnv *env, GError **error)
+fill (const char *dir,
+      const char *uri,
+      const KtInitOptions *options,
+      const KtJson *seed,
+      const KtJson *company,
+      const char *currency_id,
+      const KtEnv *env,
+      GError **error)
 {
   g_autoptr (KtCore) core = _kt_core_open_uri (dir, uri, env, error);
   static const char *const roles[] = { "Admin", NULL };
@@ -298,11 +326,13 @@ init_in (const char *dir, const KtInitOptions *options, const KtEnv *env, GError
   const char *uri = options->database != NULL ? options->database : own;
   const char *currency_id = NULL;
 
-  if (seed == NULL || (options->demo && (company = load_company (options->schema_dir, error)) == NULL))
+  if (seed == NULL
+      || (options->demo && (company = load_company (options->schema_dir, error)) == NULL))
     return FALSE;
   if (options->currency != NULL && (currency_id = find_currency (seed, options->currency)) == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "“%s” is no currency that Kontor knows: give a code such as EUR",
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "“%s” is no currency that Kontor knows: give a code such as EUR",
                    options->currency);
       return FALSE;
     }
@@ -310,7 +340,8 @@ init_in (const char *dir, const KtInitOptions *options, const KtEnv *env, GError
   decoy = schema != NULL ? _kt_password_hash ("nobody has this password", error) : NULL;
   if (decoy == NULL)
     return FALSE;
-  name = company != NULL ? g_strdup (kt_json_get_string (company, "company", "Demo")) : g_path_get_basename (dir);
+  name = company != NULL ? g_strdup (kt_json_get_string (company, "company", "Demo"))
+                         : g_path_get_basename (dir);
   if (!make_database (uri, schema, name, options, decoy, env, error))
     return FALSE;
   if (fill (dir, uri, options, seed, company, currency_id, env, error)
@@ -331,18 +362,21 @@ kt_core_init (const char *dir, const KtInitOptions *options, const KtEnv *env, G
 {
   gboolean made;
 
-  g_return_val_if_fail (dir != NULL && options != NULL && env != NULL && options->schema_dir != NULL, FALSE);
+  g_return_val_if_fail (
+    dir != NULL && options != NULL && env != NULL && options->schema_dir != NULL, FALSE);
 
   if (options->admin == NULL || *options->admin == '\0')
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "A workspace needs an administrator: give a name");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "A workspace needs an administrator: give a name");
       return FALSE;
     }
   if (options->database != NULL && !g_str_has_prefix (options->database, "postgresql://")
       && !g_str_has_prefix (options->database, "postgres://"))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                   "The database must be given as postgresql://…; without one Kontor uses SQLite in the folder");
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_INVALID,
+        "The database must be given as postgresql://…; without one Kontor uses SQLite in the folder");
       return FALSE;
     }
   if (!_kt_workspace_make_dir (dir, &made, error))

@@ -24,22 +24,32 @@
 #include "db/kt-table.h"
 
 #define DEFAULT_ROWS 5000
-#define MAX_ROWS     20000
-#define SCOPE        1      /* NEEDSWORK: becomes the version of the user's roles when kt_access_scope says more than everything */
+#define MAX_ROWS 20000
+#define SCOPE \
+  1 /* NEEDSWORK: becomes the version of the user's roles when kt_access_scope says more than everything */
 
 /* Rows of one object, held back until it is known which fields are in use. */
 typedef struct
 {
   const KtObject *object;
-  GArray         *rows;       /* Row */
-  GArray         *cells;      /* Cell: only what is not NULL */
-  GStringChunk   *text;
-  guint8         *used;       /* by field */
-  gsize           bytes;      /* estimate of what is held back */
+  GArray *rows;  /* Row */
+  GArray *cells; /* Cell: only what is not NULL */
+  GStringChunk *text;
+  guint8 *used; /* by field */
+  gsize bytes;  /* estimate of what is held back */
 } Block;
 
-typedef struct { KtId id; gint64 rev; guint first, n; } Row;
-typedef struct { guint field; KtValue value; } Cell;
+typedef struct
+{
+  KtId id;
+  gint64 rev;
+  guint first, n;
+} Row;
+typedef struct
+{
+  guint field;
+  KtValue value;
+} Cell;
 
 static void
 block_init (Block *block, const KtObject *object)
@@ -90,11 +100,13 @@ block_add (Block *block, KtStmt *stmt)
       if (cell.value.type == KT_VALUE_NULL)
         continue;
       block->bytes += 24;
-      if (cell.value.type == KT_VALUE_TEXT || cell.value.type == KT_VALUE_LIST || cell.value.type == KT_VALUE_JSON)
+      if (cell.value.type == KT_VALUE_TEXT || cell.value.type == KT_VALUE_LIST
+          || cell.value.type == KT_VALUE_JSON)
         {
           gsize len = strlen (cell.value.v.text);
 
-          cell.value.v.text = g_string_chunk_insert_len (block->text, cell.value.v.text, (gssize) len);
+          cell.value.v.text =
+            g_string_chunk_insert_len (block->text, cell.value.v.text, (gssize) len);
           cell.value.borrowed = TRUE;
           block->bytes += len;
         }
@@ -142,7 +154,11 @@ block_write (Block *block, KtPageWriter *writer)
 
 /* "SELECT rid, id, rev, … FROM o_x o" and, if the user's scope is not everything, whether the row is in it as the last column. */
 static KtSql *
-select_rows (KtCore *core, const KtActor *actor, const KtObject *object, gboolean *scoped, GError **error)
+select_rows (KtCore *core,
+             const KtActor *actor,
+             const KtObject *object,
+             gboolean *scoped,
+             GError **error)
 {
   g_autoptr (KtFilter) scope = kt_access_scope (&actor->access, object);
   KtSqlContext context = { .env = core->env, .me = actor->access.user };
@@ -177,9 +193,11 @@ put_settled (KtCore *core, const KtActor *actor, gint64 end, KtPageWriter *write
 {
   gint64 number;
 
-  if (!kt_db_get_int (core->db, 0, &number, error,
-                      "SELECT number FROM kt_verdict WHERE device = ?1 AND seq <= ?2 ORDER BY number DESC LIMIT 1",
-                      KT_BIND_ID, &actor->device, KT_BIND_INT, end, KT_BIND_END))
+  if (
+    !kt_db_get_int (
+      core->db, 0, &number, error,
+      "SELECT number FROM kt_verdict WHERE device = ?1 AND seq <= ?2 ORDER BY number DESC LIMIT 1",
+      KT_BIND_ID, &actor->device, KT_BIND_INT, end, KT_BIND_END))
     return FALSE;
   kt_page_writer_settled (writer, number);
   return TRUE;
@@ -189,8 +207,14 @@ put_settled (KtCore *core, const KtActor *actor, gint64 end, KtPageWriter *write
 
 /* Rows of one object behind cursor->rid. *full: the page has no room for more. */
 static gboolean
-snapshot_object (KtCore *core, const KtActor *actor, const KtObject *object, KtCursor *cursor, guint limit,
-                 KtPageWriter *writer, gboolean *full, GError **error)
+snapshot_object (KtCore *core,
+                 const KtActor *actor,
+                 const KtObject *object,
+                 KtCursor *cursor,
+                 guint limit,
+                 KtPageWriter *writer,
+                 gboolean *full,
+                 GError **error)
 {
   g_auto (Block) block = { 0 };
   g_autoptr (KtSql) sql = NULL;
@@ -217,7 +241,9 @@ snapshot_object (KtCore *core, const KtActor *actor, const KtObject *object, KtC
       cursor->rid = kt_stmt_int (stmt, 0);
       if (kt_stmt_int (stmt, 2) <= cursor->seq && in_scope (stmt, object, scoped))
         block_add (&block, stmt);
-      *full = seen >= left || kt_page_writer_size (writer) + block.bytes > KT_WIRE_MAX_PAGE - KT_WIRE_MAX_PAGE / 8;
+      *full =
+        seen >= left
+        || kt_page_writer_size (writer) + block.bytes > KT_WIRE_MAX_PAGE - KT_WIRE_MAX_PAGE / 8;
     }
   if (!*full && step == KT_STEP_ERROR)
     return FALSE;
@@ -242,7 +268,12 @@ count_rows (KtCore *core, gint64 *total, GError **error)
 }
 
 static GBytes *
-snapshot_page (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_seq, guint limit, GError **error)
+snapshot_page (KtCore *core,
+               const KtActor *actor,
+               KtCursor *cursor,
+               gint64 now_seq,
+               guint limit,
+               GError **error)
 {
   gboolean first = cursor->object == 0 && cursor->rid == 0, full = FALSE;
   const KtObject **object = core->order;
@@ -293,11 +324,16 @@ snapshot_page (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_
 
 /* The last commit that a page of at most @limit log rows reaches; always at least one commit. *rows: how many there are. */
 static gboolean
-find_end (KtCore *core, gint64 from, gint64 now_seq, guint limit, gint64 *end, guint *rows, GError **error)
+find_end (KtCore *core,
+          gint64 from,
+          gint64 now_seq,
+          guint limit,
+          gint64 *end,
+          guint *rows,
+          GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (core->db,
-                                    "SELECT seq, count(*) FROM kt_log WHERE seq > ?1 GROUP BY seq ORDER BY seq",
-                                    error);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    core->db, "SELECT seq, count(*) FROM kt_log WHERE seq > ?1 GROUP BY seq ORDER BY seq", error);
   guint commits = 0;
   KtStep step;
 
@@ -322,11 +358,16 @@ find_end (KtCore *core, gint64 from, gint64 now_seq, guint limit, gint64 *end, g
 
 /* Which objects have rows in the log of (from, end]. */
 static gboolean
-find_touched (KtCore *core, gint64 from, gint64 end, GHashTable *objects, gboolean *any_gone, GError **error)
+find_touched (KtCore *core,
+              gint64 from,
+              gint64 end,
+              GHashTable *objects,
+              gboolean *any_gone,
+              GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (core->db,
-                                    "SELECT object, max(gone) FROM kt_log WHERE seq > ?1 AND seq <= ?2 GROUP BY object",
-                                    error);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    core->db, "SELECT object, max(gone) FROM kt_log WHERE seq > ?1 AND seq <= ?2 GROUP BY object",
+    error);
   KtStep step;
 
   *any_gone = FALSE;
@@ -343,8 +384,14 @@ find_touched (KtCore *core, gint64 from, gint64 end, GHashTable *objects, gboole
 }
 
 static gboolean
-changed_rows (KtCore *core, const KtActor *actor, const KtObject *object, gint64 from, gint64 end,
-              KtPageWriter *writer, gboolean *too_large, GError **error)
+changed_rows (KtCore *core,
+              const KtActor *actor,
+              const KtObject *object,
+              gint64 from,
+              gint64 end,
+              KtPageWriter *writer,
+              gboolean *too_large,
+              GError **error)
 {
   g_auto (Block) block = { 0 };
   g_autoptr (KtSql) sql = NULL;
@@ -372,7 +419,8 @@ changed_rows (KtCore *core, const KtActor *actor, const KtObject *object, gint64
         block_add (&block, stmt);
       else if (kt_stmt_id (stmt, 1, &id))
         kt_page_writer_gone (writer, object, &id);
-      *too_large = kt_page_writer_size (writer) + block.bytes > KT_WIRE_MAX_PAGE - KT_WIRE_MAX_PAGE / 8;
+      *too_large =
+        kt_page_writer_size (writer) + block.bytes > KT_WIRE_MAX_PAGE - KT_WIRE_MAX_PAGE / 8;
     }
   if (step == KT_STEP_ERROR)
     return FALSE;
@@ -384,9 +432,9 @@ changed_rows (KtCore *core, const KtActor *actor, const KtObject *object, gint64
 static gboolean
 gone_rows (KtCore *core, gint64 from, gint64 end, KtPageWriter *writer, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (core->db,
-                                    "SELECT object, id FROM kt_log WHERE seq > ?1 AND seq <= ?2 AND gone = 1 ORDER BY seq",
-                                    error);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    core->db,
+    "SELECT object, id FROM kt_log WHERE seq > ?1 AND seq <= ?2 AND gone = 1 ORDER BY seq", error);
   KtStep step;
 
   if (stmt == NULL)
@@ -395,7 +443,8 @@ gone_rows (KtCore *core, gint64 from, gint64 end, KtPageWriter *writer, GError *
   kt_stmt_bind_int (stmt, 2, end);
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     {
-      const KtObject *object = kt_schema_object_by_number (core->schema, (guint) kt_stmt_int (stmt, 0));
+      const KtObject *object =
+        kt_schema_object_by_number (core->schema, (guint) kt_stmt_int (stmt, 0));
       KtId id;
 
       if (object != NULL && object->sync != KT_SYNC_DEMAND && kt_stmt_id (stmt, 1, &id))
@@ -406,11 +455,18 @@ gone_rows (KtCore *core, gint64 from, gint64 end, KtPageWriter *writer, GError *
 
 /* *too_large: nothing came of it, ask for less. */
 static GBytes *
-try_changes (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_seq, gint64 end, gboolean may_be_large,
-             gboolean *too_large, GError **error)
+try_changes (KtCore *core,
+             const KtActor *actor,
+             KtCursor *cursor,
+             gint64 now_seq,
+             gint64 end,
+             gboolean may_be_large,
+             gboolean *too_large,
+             GError **error)
 {
   g_autoptr (GHashTable) touched = g_hash_table_new (NULL, NULL);
-  KtPageWriter *writer = kt_page_writer_new (&core->epoch, FALSE, kt_schema_digest (core->schema), -1);
+  KtPageWriter *writer =
+    kt_page_writer_new (&core->epoch, FALSE, kt_schema_digest (core->schema), -1);
   g_autofree char *text = NULL;
   gboolean done, any_gone;
 
@@ -438,7 +494,12 @@ try_changes (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_se
 }
 
 static GBytes *
-changes_page (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_seq, guint limit, GError **error)
+changes_page (KtCore *core,
+              const KtActor *actor,
+              KtCursor *cursor,
+              gint64 now_seq,
+              guint limit,
+              GError **error)
 {
   for (;;)
     {
@@ -447,7 +508,8 @@ changes_page (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_s
       gboolean too_large;
       GBytes *page;
 
-      if (cursor->seq < now_seq && !find_end (core, cursor->seq, now_seq, limit, &end, &rows, error))
+      if (cursor->seq < now_seq
+          && !find_end (core, cursor->seq, now_seq, limit, &end, &rows, error))
         return NULL;
       page = try_changes (core, actor, cursor, now_seq, end, limit == 0, &too_large, error);
       if (page != NULL || !too_large)
@@ -460,26 +522,37 @@ changes_page (KtCore *core, const KtActor *actor, KtCursor *cursor, gint64 now_s
 /* ---- request ---- */
 
 static gboolean
-read_cursor (KtCore *core, const KtActor *actor, const KtRequest *request, gint64 now_seq, KtCursor *cursor, GError **error)
+read_cursor (KtCore *core,
+             const KtActor *actor,
+             const KtRequest *request,
+             gint64 now_seq,
+             KtCursor *cursor,
+             GError **error)
 {
   g_autofree char *text = kt_request_get_query (request, "cursor");
 
   if (text == NULL || *text == '\0')
     {
-      *cursor = (KtCursor) { .epoch = core->epoch, .seq = now_seq, .scope = SCOPE, .user = actor->access.user, .snapshot = TRUE };
+      *cursor = (KtCursor){ .epoch = core->epoch,
+                            .seq = now_seq,
+                            .scope = SCOPE,
+                            .user = actor->access.user,
+                            .snapshot = TRUE };
       return TRUE;
     }
   if (!kt_cursor_decode (text, cursor, error))
     return FALSE;
   if (!kt_id_equal (&cursor->epoch, &core->epoch) || cursor->seq > now_seq || cursor->seq < 0)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_EPOCH,
-                   "The server's database was restored or replaced since this device last asked: begin again");
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_EPOCH,
+        "The server's database was restored or replaced since this device last asked: begin again");
       return FALSE;
     }
   if (!kt_id_equal (&cursor->user, &actor->access.user) || cursor->scope != SCOPE)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The cursor is another user's: begin again without one");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "The cursor is another user's: begin again without one");
       return FALSE;
     }
   return TRUE;
@@ -514,10 +587,12 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
   KtReply *reply;
   gint64 limit, now_seq;
 
-  if (!kt_db_get_int (core->db, 0, &now_seq, &error, "SELECT number FROM kt_meta WHERE key = 'seq'", KT_BIND_END)
+  if (!kt_db_get_int (core->db, 0, &now_seq, &error, "SELECT number FROM kt_meta WHERE key = 'seq'",
+                      KT_BIND_END)
       || !_kt_query_int (request, "limit", DEFAULT_ROWS, 1, MAX_ROWS, &limit, &error)
       || !read_cursor (core, actor, request, now_seq, &cursor, &error))
-    return g_error_matches (error, KT_ERROR, KT_ERROR_EPOCH) ? epoch_reply (core, error) : kt_reply_from_error (error);
+    return g_error_matches (error, KT_ERROR, KT_ERROR_EPOCH) ? epoch_reply (core, error)
+                                                             : kt_reply_from_error (error);
 
   page = cursor.snapshot ? snapshot_page (core, actor, &cursor, now_seq, (guint) limit, &error)
                          : changes_page (core, actor, &cursor, now_seq, (guint) limit, &error);
@@ -532,7 +607,11 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
 /* ---- digest ---- */
 
 static gboolean
-digest_object (KtCore *core, const KtActor *actor, const KtObject *object, KtDigest *digest, GError **error)
+digest_object (KtCore *core,
+               const KtActor *actor,
+               const KtObject *object,
+               KtDigest *digest,
+               GError **error)
 {
   g_autoptr (KtSql) sql = NULL;
   KT_STMT_SCOPE *stmt = NULL;
@@ -581,7 +660,8 @@ _kt_core_digest (KtCore *core, const KtActor *actor, const KtRequest *request)
       g_set_error (&error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object “%s”", only);
       return kt_reply_from_error (error);
     }
-  if (!kt_db_get_int (core->db, 0, &seq, &error, "SELECT number FROM kt_meta WHERE key = 'seq'", KT_BIND_END))
+  if (!kt_db_get_int (core->db, 0, &seq, &error, "SELECT number FROM kt_meta WHERE key = 'seq'",
+                      KT_BIND_END))
     return kt_reply_from_error (error);
   kt_json_begin_object (&inner);
   for (const KtObject **object = core->order; *object != NULL; object++)

@@ -23,29 +23,29 @@
 #include "kt-plan.h"
 
 #define CHUNK_MUTATIONS 250
-#define CHUNK_OPS       2000
-#define DIGEST_BYTES    32
+#define CHUNK_OPS 2000
+#define DIGEST_BYTES 32
 
 /* One element of the push. */
 typedef struct
 {
-  KtMutation *mutation;      /* NULL: it cannot be read, problem says why */
-  GError     *problem;
-  char       *text;          /* canonical */
-  gint64      number;
-  guint8      digest[DIGEST_BYTES];
+  KtMutation *mutation; /* NULL: it cannot be read, problem says why */
+  GError *problem;
+  char *text; /* canonical */
+  gint64 number;
+  guint8 digest[DIGEST_BYTES];
 } Item;
 
 typedef struct
 {
-  KtCore        *core;
+  KtCore *core;
   const KtActor *actor;
-  KtJson        *json;       /* the body */
-  const KtJson  *mutations;  /* in it */
-  GPtrArray     *items;      /* Item */
-  GArray        *verdicts;   /* KtVerdict */
-  gint64         seq;        /* after the last commit of this push */
-  gint64         last;       /* the device's last number, as of that */
+  KtJson *json;            /* the body */
+  const KtJson *mutations; /* in it */
+  GPtrArray *items;        /* Item */
+  GArray *verdicts;        /* KtVerdict */
+  gint64 seq;              /* after the last commit of this push */
+  gint64 last;             /* the device's last number, as of that */
 } Push;
 
 static void
@@ -112,15 +112,21 @@ is_machine (const GError *error)
 static void
 fill_verdict (KtVerdict *verdict, const KtPlan *plan)
 {
-  *verdict = (KtVerdict) { .number = plan->mutation->number, .outcome = plan->outcome, .seq = plan->seq };
+  *verdict =
+    (KtVerdict){ .number = plan->mutation->number, .outcome = plan->outcome, .seq = plan->seq };
   if (plan->message->len > 0)
     verdict->message = g_strdup (plan->message->str);
 }
 
 /* *written: the plan was accepted, so an error means that the transaction is lost. */
 static gboolean
-apply (KtCore *core, const KtActor *actor, const KtMutation *mutation, gint64 *seq, KtVerdict *verdict,
-       gboolean *written, GError **error)
+apply (KtCore *core,
+       const KtActor *actor,
+       const KtMutation *mutation,
+       gint64 *seq,
+       KtVerdict *verdict,
+       gboolean *written,
+       GError **error)
 {
   g_autoptr (KtPlan) plan = _kt_plan_new (core, actor, mutation, *seq + 1);
 
@@ -137,7 +143,11 @@ apply (KtCore *core, const KtActor *actor, const KtMutation *mutation, gint64 *s
 }
 
 gboolean
-_kt_core_apply (KtCore *core, const KtActor *actor, const KtMutation *mutation, gint64 *seq, KtVerdict *verdict,
+_kt_core_apply (KtCore *core,
+                const KtActor *actor,
+                const KtMutation *mutation,
+                gint64 *seq,
+                KtVerdict *verdict,
                 GError **error)
 {
   gboolean written;
@@ -151,13 +161,18 @@ _kt_core_apply (KtCore *core, const KtActor *actor, const KtMutation *mutation, 
 }
 
 gboolean
-_kt_core_commit (KtCore *core, const KtActor *actor, const KtMutation *mutation, KtVerdict *verdict, GError **error)
+_kt_core_commit (KtCore *core,
+                 const KtActor *actor,
+                 const KtMutation *mutation,
+                 KtVerdict *verdict,
+                 GError **error)
 {
   gint64 seq;
 
   if (!_kt_core_begin (core, KT_TX_WRITE, &seq, error))
     return FALSE;
-  if (!_kt_core_apply (core, actor, mutation, &seq, verdict, error) || !_kt_core_put_seq (core, seq, error))
+  if (!_kt_core_apply (core, actor, mutation, &seq, verdict, error)
+      || !_kt_core_put_seq (core, seq, error))
     {
       kt_db_rollback (core->db);
       return FALSE;
@@ -195,7 +210,8 @@ check_count (const KtJson *mutations, GError **error)
 {
   if (kt_json_length (mutations) <= KT_WIRE_MAX_MUTATIONS)
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A push may hold at most %d mutations", KT_WIRE_MAX_MUTATIONS);
+  g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A push may hold at most %d mutations",
+               KT_WIRE_MAX_MUTATIONS);
   return FALSE;
 }
 
@@ -212,18 +228,21 @@ check_envelope (Push *push, GError **error)
     return check_count (mutations, error);
   if (device == NULL || !kt_id_parse (device, -1, &id))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "A push needs “device”, the id that the sign-in gave");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "A push needs “device”, the id that the sign-in gave");
       return FALSE;
     }
   if (!kt_id_equal (&id, &push->actor->device))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_FORBIDDEN, "This session belongs to another device: sign in again");
+      g_set_error (error, KT_ERROR, KT_ERROR_FORBIDDEN,
+                   "This session belongs to another device: sign in again");
       return FALSE;
     }
   if (epoch != NULL && (!kt_id_parse (epoch, -1, &id) || !kt_id_equal (&id, &push->core->epoch)))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_EPOCH,
-                   "The server's database was restored or replaced since this device last asked: pull first");
+      g_set_error (
+        error, KT_ERROR, KT_ERROR_EPOCH,
+        "The server's database was restored or replaced since this device last asked: pull first");
       return FALSE;
     }
   if (kt_json_type (mutations) != KT_JSON_ARRAY)
@@ -247,7 +266,8 @@ read_items (Push *push, GError **error)
       g_ptr_array_add (push->items, item);
       if (item->number < 1)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Mutation %u of the push has no number", i + 1);
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Mutation %u of the push has no number",
+                       i + 1);
           return FALSE;
         }
       if (before != NULL && item->number != before->number + 1)
@@ -281,8 +301,9 @@ store_verdict (Push *push, const Item *item, const KtVerdict *verdict, GError **
                     "INSERT INTO kt_verdict (device, number, outcome, seq, code, message, digest)"
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                     KT_BIND_ID, &push->actor->device, KT_BIND_INT, verdict->number, KT_BIND_TEXT,
-                    kt_outcome_word (verdict->outcome), KT_BIND_INT, verdict->seq, KT_BIND_TEXT, verdict->code,
-                    KT_BIND_TEXT, verdict->message, KT_BIND_BLOB, item->digest, (gsize) DIGEST_BYTES, KT_BIND_END)
+                    kt_outcome_word (verdict->outcome), KT_BIND_INT, verdict->seq, KT_BIND_TEXT,
+                    verdict->code, KT_BIND_TEXT, verdict->message, KT_BIND_BLOB, item->digest,
+                    (gsize) DIGEST_BYTES, KT_BIND_END)
          >= 0;
 }
 
@@ -306,7 +327,8 @@ load_verdict (Push *push, const Item *item, KtVerdict *verdict, GError **error)
   if (step == KT_STEP_ERROR)
     return FALSE;
   digest = step == KT_STEP_ROW ? kt_stmt_blob (stmt, 4, &len) : NULL;
-  if (step == KT_STEP_DONE || len != DIGEST_BYTES || memcmp (digest, item->digest, DIGEST_BYTES) != 0)
+  if (step == KT_STEP_DONE || len != DIGEST_BYTES
+      || memcmp (digest, item->digest, DIGEST_BYTES) != 0)
     {
       /* Answering with the old verdict would lose this mutation in silence. */
       g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
@@ -315,7 +337,7 @@ load_verdict (Push *push, const Item *item, KtVerdict *verdict, GError **error)
                    item->number);
       return FALSE;
     }
-  *verdict = (KtVerdict) { .number = item->number, .seq = kt_stmt_int (stmt, 1) };
+  *verdict = (KtVerdict){ .number = item->number, .seq = kt_stmt_int (stmt, 1) };
   kt_outcome_from_word (kt_stmt_text (stmt, 0), &verdict->outcome);
   verdict->code = g_strdup (kt_stmt_text (stmt, 2));
   verdict->message = g_strdup (kt_stmt_text (stmt, 3));
@@ -336,16 +358,22 @@ write_poison (Push *push, const Item *item, gint64 seq, GError **error)
   kt_json_begin_object (&writer);
   kt_json_put_string (&writer, "raw", item->text);
   kt_json_end_object (&writer);
-  return kt_db_run (push->core->db, error,
-                    "INSERT INTO kt_ledger (seq, idx, at, user_id, device, number, kind, effect, outcome, changes)"
-                    " VALUES (?1, 0, ?2, ?3, ?4, ?5, 'poison', 0, 'refused', ?6)",
-                    KT_BIND_INT, seq, KT_BIND_TEXT, now, KT_BIND_ID, &push->actor->access.user, KT_BIND_ID,
-                    &push->actor->device, KT_BIND_INT, item->number, KT_BIND_TEXT, text->str, KT_BIND_END)
+  return kt_db_run (
+           push->core->db, error,
+           "INSERT INTO kt_ledger (seq, idx, at, user_id, device, number, kind, effect, outcome, changes)"
+           " VALUES (?1, 0, ?2, ?3, ?4, ?5, 'poison', 0, 'refused', ?6)",
+           KT_BIND_INT, seq, KT_BIND_TEXT, now, KT_BIND_ID, &push->actor->access.user, KT_BIND_ID,
+           &push->actor->device, KT_BIND_INT, item->number, KT_BIND_TEXT, text->str, KT_BIND_END)
          >= 0;
 }
 
 static gboolean
-refuse (Push *push, const Item *item, const GError *why, gint64 *seq, KtVerdict *verdict, GError **error)
+refuse (Push *push,
+        const Item *item,
+        const GError *why,
+        gint64 *seq,
+        KtVerdict *verdict,
+        GError **error)
 {
   gboolean written;
 
@@ -360,8 +388,9 @@ refuse (Push *push, const Item *item, const GError *why, gint64 *seq, KtVerdict 
   if (!written)
     return FALSE;
   *seq += 1;
-  *verdict = (KtVerdict) { .number = item->number, .outcome = KT_OUTCOME_REFUSED, .seq = *seq };
-  verdict->code = g_strdup (kt_error_word (why->domain == KT_ERROR ? (KtError) why->code : KT_ERROR_INTERNAL));
+  *verdict = (KtVerdict){ .number = item->number, .outcome = KT_OUTCOME_REFUSED, .seq = *seq };
+  verdict->code =
+    g_strdup (kt_error_word (why->domain == KT_ERROR ? (KtError) why->code : KT_ERROR_INTERNAL));
   verdict->message = g_strdup (why->message);
   return TRUE;
 }
@@ -393,12 +422,14 @@ begin_chunk (Push *push, guint from, gint64 *seq, gint64 *last, GError **error)
     return FALSE;
   if (push->core->schema != schema)
     read_again (push, from);
-  if (kt_db_get_int (push->core->db, -1, last, error, "SELECT last_number FROM kt_device WHERE id = ?1", KT_BIND_ID,
+  if (kt_db_get_int (push->core->db, -1, last, error,
+                     "SELECT last_number FROM kt_device WHERE id = ?1", KT_BIND_ID,
                      &push->actor->device, KT_BIND_END)
       && *last >= 0)
     return TRUE;
   if (error != NULL && *error == NULL)
-    g_set_error (error, KT_ERROR, KT_ERROR_AUTH, "This device is not known any more: sign in again");
+    g_set_error (error, KT_ERROR, KT_ERROR_AUTH,
+                 "This device is not known any more: sign in again");
   kt_db_rollback (push->core->db);
   return FALSE;
 }
@@ -410,8 +441,10 @@ end_chunk (Push *push, gint64 seq, gint64 last, GError **error)
 
   _kt_core_now (push->core, now);
   if (_kt_core_put_seq (push->core, seq, error)
-      && kt_db_run (push->core->db, error, "UPDATE kt_device SET last_number = ?1, seen_at = ?2 WHERE id = ?3",
-                    KT_BIND_INT, last, KT_BIND_TEXT, now, KT_BIND_ID, &push->actor->device, KT_BIND_END)
+      && kt_db_run (push->core->db, error,
+                    "UPDATE kt_device SET last_number = ?1, seen_at = ?2 WHERE id = ?3",
+                    KT_BIND_INT, last, KT_BIND_TEXT, now, KT_BIND_ID, &push->actor->device,
+                    KT_BIND_END)
            >= 0)
     return kt_db_commit (push->core->db, error);
   kt_db_rollback (push->core->db);
@@ -419,7 +452,12 @@ end_chunk (Push *push, gint64 seq, gint64 last, GError **error)
 }
 
 static gboolean
-decide_next (Push *push, const Item *item, gint64 *seq, gint64 *last, KtVerdict *verdict, GError **error)
+decide_next (Push *push,
+             const Item *item,
+             gint64 *seq,
+             gint64 *last,
+             KtVerdict *verdict,
+             GError **error)
 {
   if (item->number <= *last)
     return load_verdict (push, item, verdict, error);
@@ -464,7 +502,7 @@ decide_chunk (Push *push, guint from, guint max, guint *done, GError **error)
       ops += item->mutation != NULL ? item->mutation->ops->len : 1;
     }
   if (last == first_last)
-    kt_db_rollback (push->core->db);   /* nothing but repeats */
+    kt_db_rollback (push->core->db); /* nothing but repeats */
   else if (!end_chunk (push, seq, last, error))
     return FALSE;
   push->seq = seq;
@@ -591,8 +629,9 @@ read_position (Push *push, GError **error)
 {
   if (!_kt_core_begin (push->core, KT_TX_READ, &push->seq, error))
     return FALSE;
-  if (!kt_db_get_int (push->core->db, 0, &push->last, error, "SELECT last_number FROM kt_device WHERE id = ?1",
-                      KT_BIND_ID, &push->actor->device, KT_BIND_END))
+  if (!kt_db_get_int (push->core->db, 0, &push->last, error,
+                      "SELECT last_number FROM kt_device WHERE id = ?1", KT_BIND_ID,
+                      &push->actor->device, KT_BIND_END))
     {
       kt_db_rollback (push->core->db);
       return FALSE;
@@ -618,7 +657,8 @@ _kt_core_push (KtCore *core, const KtActor *actor, const KtRequest *request)
       return kt_reply_from_error (error);
     }
   push.json = kt_json_parse (text, (gssize) len, &error);
-  push.mutations = kt_json_type (push.json) == KT_JSON_ARRAY ? push.json : kt_json_get (push.json, "mutations");
+  push.mutations =
+    kt_json_type (push.json) == KT_JSON_ARRAY ? push.json : kt_json_get (push.json, "mutations");
   if (push.json == NULL || !read_position (&push, &error) || !check_envelope (&push, &error)
       || !read_items (&push, &error))
     return push_error (&push, error);

@@ -22,7 +22,7 @@
 #include "db/kt-table.h"
 
 #define WORKSPACE_FILE "workspace.json"
-#define DATABASE_FILE  "workspace.db"
+#define DATABASE_FILE "workspace.db"
 
 /* ---- small things ---- */
 
@@ -30,7 +30,8 @@ void
 _kt_time_format (gint64 us, char out[KT_TIME_SIZE])
 {
   /* Years 0001 to 9999: what a date_time can say. */
-  gint64 ms = CLAMP (us / 1000, G_GINT64_CONSTANT (-62135596800000), G_GINT64_CONSTANT (253402300799999));
+  gint64 ms =
+    CLAMP (us / 1000, G_GINT64_CONSTANT (-62135596800000), G_GINT64_CONSTANT (253402300799999));
   gint64 seconds = ms / 1000 - (ms % 1000 < 0 ? 1 : 0);
   g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (seconds);
 
@@ -72,8 +73,13 @@ _kt_reply_json (guint status, GString *json)
 }
 
 gboolean
-_kt_query_int (const KtRequest *request, const char *key, gint64 fallback, gint64 min, gint64 max,
-               gint64 *out, GError **error)
+_kt_query_int (const KtRequest *request,
+               const char *key,
+               gint64 fallback,
+               gint64 min,
+               gint64 max,
+               gint64 *out,
+               GError **error)
 {
   g_autofree char *text = kt_request_get_query (request, key);
 
@@ -98,7 +104,7 @@ _kt_actor_clear (KtActor *actor)
 void
 _kt_actor_system (KtCore *core, KtActor *actor)
 {
-  *actor = (KtActor) { .access = { .admin = TRUE }, .trusted = TRUE };
+  *actor = (KtActor){ .access = { .admin = TRUE }, .trusted = TRUE };
   actor->access.name = g_strdup ("Kontor");
   actor->locale = g_strdup (core->locale);
 }
@@ -127,7 +133,8 @@ _kt_workspace_write (const char *dir, const char *name, const char *database, GE
                                 &local))
     return TRUE;
   g_set_error (error, KT_ERROR,
-               g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ? KT_ERROR_FULL : KT_ERROR_IO,
+               g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ? KT_ERROR_FULL
+                                                                         : KT_ERROR_IO,
                "%s cannot be written: %s", path, local->message);
   return FALSE;
 }
@@ -142,8 +149,8 @@ _kt_workspace_read (const char *dir, char **name, char **database, GError **erro
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     {
       g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND,
-                   "%s is no Kontor workspace (%s is missing): make one with kontor-server init", dir,
-                   WORKSPACE_FILE);
+                   "%s is no Kontor workspace (%s is missing): make one with kontor-server init",
+                   dir, WORKSPACE_FILE);
       return FALSE;
     }
   json = kt_json_parse_file (path, 64 * 1024, error);
@@ -152,7 +159,8 @@ _kt_workspace_read (const char *dir, char **name, char **database, GError **erro
   format = kt_json_get_int (json, "format", 0);
   if (format < 1)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT, "%s does not describe a Kontor workspace", path);
+      g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT, "%s does not describe a Kontor workspace",
+                   path);
       return FALSE;
     }
   if (format > KT_SERVER_FORMAT)
@@ -224,8 +232,8 @@ _kt_core_meta (KtCore *core, const char *key, GError **error)
 {
   char *text = NULL;
 
-  if (!kt_db_get_text (core->db, &text, error, "SELECT text FROM kt_meta WHERE key = ?1", KT_BIND_TEXT,
-                       key, KT_BIND_END))
+  if (!kt_db_get_text (core->db, &text, error, "SELECT text FROM kt_meta WHERE key = ?1",
+                       KT_BIND_TEXT, key, KT_BIND_END))
     return NULL;
   return text;
 }
@@ -233,18 +241,19 @@ _kt_core_meta (KtCore *core, const char *key, GError **error)
 gboolean
 _kt_core_set_meta (KtDb *db, const char *key, const char *text, gint64 number, GError **error)
 {
-  return kt_db_run (db, error,
-                    "INSERT INTO kt_meta (key, text, number) VALUES (?1, ?2, ?3)"
-                    " ON CONFLICT (key) DO UPDATE SET text = excluded.text, number = excluded.number",
-                    KT_BIND_TEXT, key, KT_BIND_TEXT, text, KT_BIND_INT, number, KT_BIND_END)
+  return kt_db_run (
+           db, error,
+           "INSERT INTO kt_meta (key, text, number) VALUES (?1, ?2, ?3)"
+           " ON CONFLICT (key) DO UPDATE SET text = excluded.text, number = excluded.number",
+           KT_BIND_TEXT, key, KT_BIND_TEXT, text, KT_BIND_INT, number, KT_BIND_END)
          >= 0;
 }
 
 gboolean
 _kt_core_put_seq (KtCore *core, gint64 seq, GError **error)
 {
-  return kt_db_run (core->db, error, "UPDATE kt_meta SET number = ?1 WHERE key = 'seq'", KT_BIND_INT,
-                    seq, KT_BIND_END)
+  return kt_db_run (core->db, error, "UPDATE kt_meta SET number = ?1 WHERE key = 'seq'",
+                    KT_BIND_INT, seq, KT_BIND_END)
          >= 0;
 }
 
@@ -346,7 +355,8 @@ load_schema (KtCore *core, GError **error)
     return FALSE;
   if (text == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT, "The workspace in %s holds no schema", core->dir);
+      g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT, "The workspace in %s holds no schema",
+                   core->dir);
       return FALSE;
     }
   schema = kt_schema_from_json (text, -1, error);
@@ -361,9 +371,9 @@ refresh (KtCore *core, gint64 *seq, GError **error)
   gboolean have_seq = FALSE, have_epoch = FALSE, reload = core->schema == NULL;
   KtStep step;
 
-  stmt = kt_db_stmt (core->db,
-                     "SELECT key, text, number FROM kt_meta WHERE key IN ('seq', 'epoch', 'schema_digest')",
-                     error);
+  stmt = kt_db_stmt (
+    core->db,
+    "SELECT key, text, number FROM kt_meta WHERE key IN ('seq', 'epoch', 'schema_digest')", error);
   if (stmt == NULL)
     return FALSE;
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
@@ -450,7 +460,8 @@ kt_core_open (const char *dir, const KtEnv *env, GError **error)
       if (!g_file_test (database, G_FILE_TEST_EXISTS))
         {
           g_set_error (error, KT_ERROR, KT_ERROR_CORRUPT,
-                       "%s is missing: put a backup in its place (kontor-server restore)", database);
+                       "%s is missing: put a backup in its place (kontor-server restore)",
+                       database);
           return NULL;
         }
     }
@@ -494,7 +505,8 @@ kt_core_seq (KtCore *core)
 
   g_return_val_if_fail (core != NULL, -1);
 
-  if (!kt_db_get_int (core->db, -1, &seq, NULL, "SELECT number FROM kt_meta WHERE key = 'seq'", KT_BIND_END))
+  if (!kt_db_get_int (core->db, -1, &seq, NULL, "SELECT number FROM kt_meta WHERE key = 'seq'",
+                      KT_BIND_END))
     return -1;
   return seq;
 }
@@ -521,7 +533,8 @@ kt_core_set_schema (KtCore *core, const KtSchema *schema, GError **error)
       kt_db_rollback (core->db);
       return FALSE;
     }
-  return kt_db_commit (core->db, error) && _kt_core_use_schema (core, kt_schema_ref (schema), error);
+  return kt_db_commit (core->db, error)
+         && _kt_core_use_schema (core, kt_schema_ref (schema), error);
 }
 
 /* ---- requests ---- */
@@ -557,8 +570,8 @@ schema_reply (KtCore *core, const KtRequest *request)
     {
       reply = kt_reply_new (200);
       reply->content_type = g_strdup (KT_WIRE_CONTENT_JSON);
-      reply->body = g_bytes_new (kt_schema_to_json (core->schema),
-                                 strlen (kt_schema_to_json (core->schema)));
+      reply->body =
+        g_bytes_new (kt_schema_to_json (core->schema), strlen (kt_schema_to_json (core->schema)));
     }
   reply->etag = g_strdup (digest);
   return reply;
@@ -633,8 +646,8 @@ kt_core_handle (KtCore *core, const KtRequest *request)
   info = kt_endpoint_info (request->endpoint);
   if (request->body != NULL && g_bytes_get_size (request->body) > info->max_body)
     {
-      g_set_error (&error, KT_ERROR, KT_ERROR_LIMIT, "The request is larger than %" G_GSIZE_FORMAT " bytes",
-                   info->max_body);
+      g_set_error (&error, KT_ERROR, KT_ERROR_LIMIT,
+                   "The request is larger than %" G_GSIZE_FORMAT " bytes", info->max_body);
       return kt_reply_from_error (error);
     }
   switch (request->endpoint)

@@ -25,24 +25,24 @@
 typedef struct
 {
   const KtObject *object;
-  KtId            id;
+  KtId id;
 } Named;
 
 typedef struct
 {
-  KtCore     *core;
-  GHashTable *named;       /* key → Named */
-  GTimeZone  *zone;
-  GDateTime  *today;       /* midnight, local */
-  const char *hash;        /* the administrator's password, for everybody */
-  gint64      seq;
+  KtCore *core;
+  GHashTable *named; /* key → Named */
+  GTimeZone *zone;
+  GDateTime *today; /* midnight, local */
+  const char *hash; /* the administrator's password, for everybody */
+  gint64 seq;
 } Demo;
 
 static gboolean
 set_problem (GError **error, const KtJson *step, const char *what, const char *name)
 {
-  g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "company.json, line %u: %s “%s”", kt_json_line (step), what,
-               name != NULL ? name : "");
+  g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "company.json, line %u: %s “%s”",
+               kt_json_line (step), what, name != NULL ? name : "");
   return FALSE;
 }
 
@@ -51,7 +51,8 @@ set_problem (GError **error, const KtJson *step, const char *what, const char *n
 static gboolean
 is_day (const char *text)
 {
-  return text != NULL && text[0] == 'D' && (text[1] == '+' || text[1] == '-') && g_ascii_isdigit (text[2]);
+  return text != NULL && text[0] == 'D' && (text[1] == '+' || text[1] == '-')
+         && g_ascii_isdigit (text[2]);
 }
 
 static GDateTime *
@@ -115,8 +116,9 @@ wire_text (Demo *demo, const KtField *field, const KtJson *json)
       if (named == NULL)
         return NULL;
       kt_id_format (&named->id, id);
-      return field->type == KT_FIELD_REF_ANY ? g_strdup_printf ("{\"object\":\"%s\",\"id\":\"%s\"}", named->object->name, id)
-                                             : g_strdup_printf ("\"%s\"", id);
+      return field->type == KT_FIELD_REF_ANY
+               ? g_strdup_printf ("{\"object\":\"%s\",\"id\":\"%s\"}", named->object->name, id)
+               : g_strdup_printf ("\"%s\"", id);
     }
   if ((field->type == KT_FIELD_DATE || field->type == KT_FIELD_DATE_TIME) && is_day (text))
     {
@@ -128,13 +130,18 @@ wire_text (Demo *demo, const KtField *field, const KtJson *json)
     {
       g_autofree char *amount = kt_json_to_string (json, FALSE);
 
-      return g_strdup_printf ("{\"amount\":\"%s\",\"currency\":\"%s\"}", amount, demo->core->currency);
+      return g_strdup_printf ("{\"amount\":\"%s\",\"currency\":\"%s\"}", amount,
+                              demo->core->currency);
     }
   return kt_json_to_string (json, FALSE);
 }
 
 static KtPatch *
-read_fields (Demo *demo, const KtJson *step, const KtObject *object, const KtRecord *before, GError **error)
+read_fields (Demo *demo,
+             const KtJson *step,
+             const KtObject *object,
+             const KtRecord *before,
+             GError **error)
 {
   const KtJson *fields = kt_json_get (step, "fields");
   static const KtValue null_value = { 0 };
@@ -165,7 +172,8 @@ read_fields (Demo *demo, const KtJson *step, const KtObject *object, const KtRec
           g_prefix_error (error, "company.json, line %u: ", kt_json_line (step));
           return NULL;
         }
-      kt_patch_set (patch, field, before != NULL ? &before->values[field->index] : &null_value, &value);
+      kt_patch_set (patch, field, before != NULL ? &before->values[field->index] : &null_value,
+                    &value);
     }
   return g_steal_pointer (&patch);
 }
@@ -177,7 +185,7 @@ remember (Demo *demo, const char *key, const KtObject *object, const KtId *id)
 {
   Named *named = g_new (Named, 1);
 
-  *named = (Named) { object, *id };
+  *named = (Named){ object, *id };
   g_hash_table_insert (demo->named, g_strdup (key), named);
 }
 
@@ -187,7 +195,9 @@ add_op (Demo *demo, const KtJson *step, KtMutation *mutation, GError **error)
   const char *name = kt_json_get_string (step, "object", NULL);
   const char *key = kt_json_get_string (step, name != NULL ? "key" : "update", NULL);
   const Named *named = key != NULL ? g_hash_table_lookup (demo->named, key) : NULL;
-  const KtObject *object = name != NULL ? kt_schema_object (demo->core->schema, name) : named != NULL ? named->object : NULL;
+  const KtObject *object = name != NULL    ? kt_schema_object (demo->core->schema, name)
+                           : named != NULL ? named->object
+                                           : NULL;
   g_autoptr (KtRecord) before = NULL;
   KtPatch *patch;
   KtId id;
@@ -198,7 +208,9 @@ add_op (Demo *demo, const KtJson *step, KtMutation *mutation, GError **error)
     {
       before = kt_table_load (demo->core->db, object, &named->id, error);
       if (before == NULL)
-        return error != NULL && *error != NULL ? FALSE : set_problem (error, step, "there is no record", key);
+        return error != NULL && *error != NULL
+                 ? FALSE
+                 : set_problem (error, step, "there is no record", key);
     }
   patch = read_fields (demo, step, object, before, error);
   if (patch == NULL)
@@ -224,9 +236,10 @@ add_login (Demo *demo, const KtOp *op, GError **error)
   if (name == NULL || name->after.type != KT_VALUE_TEXT)
     return TRUE;
   folded = kt_text_fold (name->after.v.text);
-  return kt_db_run (demo->core->db, error,
-                    "INSERT INTO kt_login (user_id, name, hash, enabled) VALUES (?1, ?2, ?3, 1) ON CONFLICT (name) DO NOTHING",
-                    KT_BIND_ID, &op->id, KT_BIND_TEXT, folded, KT_BIND_TEXT, demo->hash, KT_BIND_END)
+  return kt_db_run (
+           demo->core->db, error,
+           "INSERT INTO kt_login (user_id, name, hash, enabled) VALUES (?1, ?2, ?3, 1) ON CONFLICT (name) DO NOTHING",
+           KT_BIND_ID, &op->id, KT_BIND_TEXT, folded, KT_BIND_TEXT, demo->hash, KT_BIND_END)
          >= 0;
 }
 
@@ -263,7 +276,8 @@ tell (Demo *demo, const KtJson *company, GError **error)
   for (guint i = 0; i < kt_json_length (known); i++)
     {
       const KtJson *pair = kt_json_at (known, i);
-      const KtObject *object = kt_schema_object (demo->core->schema, kt_json_string (kt_json_at (pair, 0), ""));
+      const KtObject *object =
+        kt_schema_object (demo->core->schema, kt_json_string (kt_json_at (pair, 0), ""));
       KtId id;
 
       if (object == NULL || !kt_id_parse (kt_json_string (kt_json_at (pair, 1), ""), -1, &id))
@@ -295,8 +309,8 @@ _kt_core_demo (KtCore *core, const KtId *admin, const KtJson *company, GError **
   if (done)
     {
       remember (&demo, "me", kt_schema_object (core->schema, "user"), admin);
-      done = kt_db_get_text (core->db, &hash, error, "SELECT hash FROM kt_login WHERE user_id = ?1", KT_BIND_ID, admin,
-                             KT_BIND_END);
+      done = kt_db_get_text (core->db, &hash, error, "SELECT hash FROM kt_login WHERE user_id = ?1",
+                             KT_BIND_ID, admin, KT_BIND_END);
       demo.hash = hash;
       done = done && tell (&demo, company, error) && _kt_core_put_seq (core, demo.seq, error);
       if (done)

@@ -113,8 +113,8 @@ copy_in (KtPlan *plan, KtWork *work, GError **error)
 static gboolean
 queue_copies_of (KtPlan *plan, const KtCopy *copy, const KtId *id, GError **error)
 {
-  g_autofree char *sql = g_strdup_printf ("SELECT id FROM \"o_%s\" WHERE \"f_%s\" = ?1", copy->field->object->name,
-                                          copy->via->name);
+  g_autofree char *sql = g_strdup_printf ("SELECT id FROM \"o_%s\" WHERE \"f_%s\" = ?1",
+                                          copy->field->object->name, copy->via->name);
   g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (KtId));
   KT_STMT_SCOPE *stmt = kt_db_stmt (plan->core->db, sql, error);
   KtStep step;
@@ -134,7 +134,8 @@ queue_copies_of (KtPlan *plan, const KtCopy *copy, const KtId *id, GError **erro
     return FALSE;
   for (guint i = 0; i < ids->len; i++)
     {
-      KtWork *work = _kt_plan_work (plan, copy->field->object, &g_array_index (ids, KtId, i), error);
+      KtWork *work =
+        _kt_plan_work (plan, copy->field->object, &g_array_index (ids, KtId, i), error);
 
       if (work == NULL)
         return FALSE;
@@ -191,11 +192,13 @@ write_stage_history (KtPlan *plan, KtWork *work, GError **error)
     _kt_set_id (entry->now, "to_stage", &id);
   _kt_set_text (entry->now, "at", plan->when);
   _kt_set_id (entry->now, "by", &plan->actor->access.user);
-  _kt_set_int (entry->now, "seconds", seconds_between (kt_record_text (before, "stage_entered_at"), plan->when));
+  _kt_set_int (entry->now, "seconds",
+               seconds_between (kt_record_text (before, "stage_entered_at"), plan->when));
   if (has_value (after, "amount"))
     _kt_set (entry->now, kt_object_field (object, "amount"), kt_record_get (after, "amount"));
   if (has_value (after, "close_date"))
-    _kt_set (entry->now, kt_object_field (object, "close_date"), kt_record_get (after, "close_date"));
+    _kt_set (entry->now, kt_object_field (object, "close_date"),
+             kt_record_get (after, "close_date"));
   return TRUE;
 }
 
@@ -238,7 +241,8 @@ hook_opportunity (KtPlan *plan, KtWork *work, GError **error)
   g_autoptr (GError) local = NULL;
   const KtRecord *stage;
 
-  if (work->stored != NULL && changed (work, "close_date") && has_value (work->stored, "close_date"))
+  if (work->stored != NULL && changed (work, "close_date")
+      && has_value (work->stored, "close_date"))
     {
       const char *before = kt_record_text (work->stored, "close_date");
       const char *after = kt_record_text (work->now, "close_date");
@@ -250,7 +254,8 @@ hook_opportunity (KtPlan *plan, KtWork *work, GError **error)
     }
   if (!changed (work, "stage"))
     return TRUE;
-  stage = follow (plan, kt_schema_object (plan->core->schema, "pipeline_stage"), kt_record_get (work->now, "stage"), &local);
+  stage = follow (plan, kt_schema_object (plan->core->schema, "pipeline_stage"),
+                  kt_record_get (work->now, "stage"), &local);
   if (local != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&local));
@@ -277,11 +282,13 @@ hook_case (KtPlan *plan, KtWork *work, GError **error)
 {
   const char *before = work->stored != NULL ? kt_record_text (work->stored, "status_type") : NULL;
   const char *after = kt_record_text (work->now, "status_type");
-  gboolean was_over = is_one_of (before, "resolved", "closed"), is_over = is_one_of (after, "resolved", "closed");
+  gboolean was_over = is_one_of (before, "resolved", "closed"),
+           is_over = is_one_of (after, "resolved", "closed");
 
   if (!changed (work, "status_type"))
     return TRUE;
-  if (!given (plan, work, "resolved_at") && (is_over != was_over || !has_value (work->now, "resolved_at")))
+  if (!given (plan, work, "resolved_at")
+      && (is_over != was_over || !has_value (work->now, "resolved_at")))
     _kt_set_text (work->now, "resolved_at", is_over ? plan->when : NULL);
   if (!given (plan, work, "closed_at"))
     _kt_set_text (work->now, "closed_at", g_strcmp0 (after, "closed") == 0 ? plan->when : NULL);
@@ -292,7 +299,8 @@ hook_case (KtPlan *plan, KtWork *work, GError **error)
     {
       const KtValue *count = kt_record_get (work->stored, "reopen_count");
 
-      _kt_set_int (work->now, "reopen_count", (count != NULL && count->type == KT_VALUE_INT ? count->v.integer : 0) + 1);
+      _kt_set_int (work->now, "reopen_count",
+                   (count != NULL && count->type == KT_VALUE_INT ? count->v.integer : 0) + 1);
     }
   return TRUE;
 }
@@ -302,7 +310,8 @@ hook_task (KtPlan *plan, KtWork *work, GError **error)
 {
   if (changed (work, "status") && !given (plan, work, "done_at"))
     _kt_set_text (work->now, "done_at",
-                  g_strcmp0 (kt_record_text (work->now, "status"), "done") == 0 ? plan->when : NULL);
+                  g_strcmp0 (kt_record_text (work->now, "status"), "done") == 0 ? plan->when
+                                                                                : NULL);
   return TRUE;
 }
 
@@ -312,7 +321,8 @@ hook_file (KtPlan *plan, KtWork *work, GError **error)
   const char *sha256 = kt_record_text (work->now, "sha256");
 
   if (sha256 != NULL)
-    _kt_set_text (work->now, "state", _kt_core_blob_have (plan->core, sha256, NULL) ? "stored" : "uploading");
+    _kt_set_text (work->now, "state",
+                  _kt_core_blob_have (plan->core, sha256, NULL) ? "stored" : "uploading");
   return TRUE;
 }
 
@@ -320,10 +330,10 @@ hook_file (KtPlan *plan, KtWork *work, GError **error)
 
 typedef struct
 {
-  char     currency[4];
-  gint64   net, gross;
-  guint    lines;
-  gboolean mixed;         /* more than one currency, or too large: no total is better than a wrong one */
+  char currency[4];
+  gint64 net, gross;
+  guint lines;
+  gboolean mixed; /* more than one currency, or too large: no total is better than a wrong one */
 } Sums;
 
 static void
@@ -335,7 +345,8 @@ add_money (Sums *sums, const KtValue *value, gint64 *sum)
     memcpy (sums->currency, value->currency, sizeof sums->currency);
   else if (strcmp (sums->currency, value->currency) != 0)
     sums->mixed = TRUE;
-  if (__builtin_add_overflow (*sum, value->v.integer, sum) || *sum > KT_DECIMAL_MAX || *sum < -KT_DECIMAL_MAX)
+  if (__builtin_add_overflow (*sum, value->v.integer, sum) || *sum > KT_DECIMAL_MAX
+      || *sum < -KT_DECIMAL_MAX)
     sums->mixed = TRUE;
 }
 
@@ -352,8 +363,8 @@ belongs_to (const KtRecord *line, const KtId *id)
 {
   KtId parent;
 
-  return line != NULL && !kt_record_deleted (line) && _kt_value_get_id (kt_record_get (line, "parent"), &parent)
-         && kt_id_equal (&parent, id);
+  return line != NULL && !kt_record_deleted (line)
+         && _kt_value_get_id (kt_record_get (line, "parent"), &parent) && kt_id_equal (&parent, id);
 }
 
 static gboolean
@@ -366,8 +377,9 @@ sum_lines (KtPlan *plan, const KtWork *parent, Sums *sums, GError **error)
 
   if (lines == NULL)
     return TRUE;
-  sql = g_strdup_printf ("SELECT %s FROM \"o_line_item\" WHERE \"f_parent\" = ?1 AND \"f_deleted_at\" IS NULL",
-                         kt_table_columns (plan->core->db, lines, NULL));
+  sql = g_strdup_printf (
+    "SELECT %s FROM \"o_line_item\" WHERE \"f_parent\" = ?1 AND \"f_deleted_at\" IS NULL",
+    kt_table_columns (plan->core->db, lines, NULL));
   stmt = kt_db_stmt (plan->core->db, sql, error);
   if (stmt == NULL)
     return FALSE;
@@ -433,7 +445,8 @@ percent_of (gint64 net, const KtValue *percent)
 static void
 total_document (KtRecord *record, Sums *sums)
 {
-  gint64 discount = percent_of (sums->net, kt_record_get (record, "discount_pct")), extra = 0, total;
+  gint64 discount = percent_of (sums->net, kt_record_get (record, "discount_pct")), extra = 0,
+         total;
 
   add_money (sums, kt_record_get (record, "discount_amount"), &discount);
   add_money (sums, kt_record_get (record, "shipping"), &extra);
@@ -569,7 +582,8 @@ is_member (const KtRecord *user, const KtId *team)
 static gboolean
 list_members (KtPlan *plan, const KtObject *users, const KtId *team, GString *out, GError **error)
 {
-  g_autofree char *sql = g_strdup_printf ("SELECT %s FROM \"o_user\"", kt_table_columns (plan->core->db, users, NULL));
+  g_autofree char *sql =
+    g_strdup_printf ("SELECT %s FROM \"o_user\"", kt_table_columns (plan->core->db, users, NULL));
   KT_STMT_SCOPE *stmt = kt_db_stmt (plan->core->db, sql, error);
   KtJsonWriter writer = KT_JSON_WRITER (out);
   char text[KT_ID_TEXT_SIZE];
@@ -635,10 +649,14 @@ hook_user (KtPlan *plan, KtWork *work, GError **error)
 
 /* ---- the queue ---- */
 
-static const struct { const char *object; Hook hook; } hooks[] = {
-  { "case", hook_case },           { "file", hook_file },   { "invoice", hook_total_of_lines },
-  { "opportunity", hook_deal },    { "order", hook_document }, { "quote", hook_quote },
-  { "task", hook_task },           { "user", hook_user },
+static const struct
+{
+  const char *object;
+  Hook hook;
+} hooks[] = {
+  { "case", hook_case },        { "file", hook_file },      { "invoice", hook_total_of_lines },
+  { "opportunity", hook_deal }, { "order", hook_document }, { "quote", hook_quote },
+  { "task", hook_task },        { "user", hook_user },
 };
 
 static gboolean
@@ -669,8 +687,8 @@ _kt_plan_derive (KtPlan *plan, GError **error)
       work->queued = FALSE;
       if (++plan->derived > MAX_DERIVED)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "More than %d records would have to change with this one",
-                       MAX_DERIVED);
+          g_set_error (error, KT_ERROR, KT_ERROR_LIMIT,
+                       "More than %d records would have to change with this one", MAX_DERIVED);
           return FALSE;
         }
       if (!derive_one (plan, work, error))

@@ -10,16 +10,16 @@
 
 #include "kt-front-private.h"
 
-#define POLL_MS        500
-#define RECHECK_POLLS  60      /* tokens are looked at every half minute */
-#define KEEPALIVE_S    30
-#define MAX_MESSAGE    4096
+#define POLL_MS 500
+#define RECHECK_POLLS 60 /* tokens are looked at every half minute */
+#define KEEPALIVE_S 30
+#define MAX_MESSAGE 4096
 
 typedef struct
 {
-  KtFront                 *front;     /* borrowed */
-  SoupWebsocketConnection *socket;    /* owned */
-  char                    *token;     /* owned */
+  KtFront *front;                  /* borrowed */
+  SoupWebsocketConnection *socket; /* owned */
+  char *token;                     /* owned */
 } KtChannel;
 
 static gboolean poll_cb (gpointer data);
@@ -67,7 +67,11 @@ start_polling (KtFront *front)
 }
 
 static void
-opened_cb (SoupServer *server, SoupServerMessage *message, const char *path, SoupWebsocketConnection *socket, gpointer data)
+opened_cb (SoupServer *server,
+           SoupServerMessage *message,
+           const char *path,
+           SoupWebsocketConnection *socket,
+           gpointer data)
 {
   KtFront *front = data;
   const char *token = g_object_get_data (G_OBJECT (message), "kt-token");
@@ -138,7 +142,8 @@ _kt_live_polled (KtJob *job)
     _kt_live_announce (front, job->seq);
   for (guint i = 0; job->tokens != NULL && i < job->tokens->len; i++)
     for (guint k = front->channels->len; k > 0; k--)
-      if (g_strcmp0 (((KtChannel *) front->channels->pdata[k - 1])->token, job->tokens->pdata[i]) == 0)
+      if (g_strcmp0 (((KtChannel *) front->channels->pdata[k - 1])->token, job->tokens->pdata[i])
+          == 0)
         g_ptr_array_remove_index_fast (front->channels, k - 1);
 }
 
@@ -146,8 +151,8 @@ void
 _kt_live_init (KtFront *front)
 {
   front->channels = g_ptr_array_new_with_free_func (channel_free);
-  soup_server_add_websocket_handler (front->server, kt_endpoint_info (KT_ENDPOINT_LIVE)->path, NULL, NULL, opened_cb,
-                                     front, NULL);
+  soup_server_add_websocket_handler (front->server, kt_endpoint_info (KT_ENDPOINT_LIVE)->path, NULL,
+                                     NULL, opened_cb, front, NULL);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <libsoup/soup.h>
 
+#include "base/kt-error.h"
 #include "server/kt-front.h"
 
 G_BEGIN_DECLS
@@ -72,10 +73,20 @@ struct _KtFront
   gboolean        verbose;
 };
 
-void _kt_front_push_job (KtJob *job);
-void _kt_job_free       (KtJob *job);
+/* kt-front-work.c */
+gboolean _kt_front_start_workers (KtFront *front, guint n, GError **error);
+void     _kt_front_join_workers  (KtFront *front);
+void     _kt_front_push_job      (KtJob *job);
+void     _kt_job_free            (KtJob *job);
+
+/* kt-front-reply.c */
+void     _kt_front_put_reply     (SoupServerMessage *message, KtJob *job);
+void     _kt_front_put_error     (KtFront *front, SoupServerMessage *message, guint status, KtError code, const char *text);
+
+/* kt-front.c: on the context's thread. */
+void     _kt_front_finish_job    (KtJob *job);
 /* Answered, or handed over to a WebSocket. */
-void _kt_front_message_over (KtFront *front, SoupServerMessage *message, gboolean live);
+void     _kt_front_message_over  (KtFront *front, SoupServerMessage *message, gboolean live);
 
 /* kt-front-live.c */
 void _kt_live_init      (KtFront *front);

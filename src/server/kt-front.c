@@ -21,24 +21,23 @@
 
 #include "base/kt-error.h"
 
-#define MAX_LINES        2000
-#define MAX_QUEUED       1000
-#define MAX_LOGINS       50       /* of them */
-#define HEAD_SECONDS     30       /* for the head of a request */
-#define SILENCE_SECONDS  120      /* no byte either way */
-#define BODY_SECONDS     1800     /* for a body, however slow the line */
-#define SWEEP_SECONDS    5
-#define STOP_SECONDS     10
-#define PACK_FROM        1024
-#define DRAIN_BYTES      (64 * 1024 * 1024)   /* of a refused body are read; then the line is cut */
+#define MAX_LINES 2000
+#define MAX_QUEUED 1000
+#define MAX_LOGINS 50       /* of them */
+#define HEAD_SECONDS 30     /* for the head of a request */
+#define SILENCE_SECONDS 120 /* no byte either way */
+#define BODY_SECONDS 1800   /* for a body, however slow the line */
+#define SWEEP_SECONDS 5
+#define STOP_SECONDS 10
+#define DRAIN_BYTES (64 * 1024 * 1024) /* of a refused body are read; then the line is cut */
 
 typedef enum
 {
-  LINE_IDLE,      /* waits for a request */
-  LINE_HEAD,      /* in the middle of a head */
-  LINE_BODY,      /* in the middle of a body */
-  LINE_BUSY,      /* being answered */
-  LINE_LIVE,      /* a WebSocket */
+  LINE_IDLE, /* waits for a request */
+  LINE_HEAD, /* in the middle of a head */
+  LINE_BODY, /* in the middle of a body */
+  LINE_BUSY, /* being answered */
+  LINE_LIVE, /* a WebSocket */
 } LineState;
 
 static const guint line_seconds[] = {
@@ -51,262 +50,17 @@ static const guint line_seconds[] = {
 typedef struct
 {
   GSocketConnection *connection;
-  GSocketAddress    *peer;
-  LineState          state;
-  gint64             since_us;       /* in this state */
+  GSocketAddress *peer;
+  LineState state;
+  gint64 since_us; /* in this state */
 } KtLine;
 
-/* ---- jobs, on the workers ---- */
-
-void
-_kt_job_free (KtJob *job)
-{
-  g_clear_object (&job->message);
-  g_clear_pointer (&job->request, kt_request_free);
-  g_clear_pointer (&job->reply, kt_reply_free);
-  g_clear_pointer (&job->tokens, g_ptr_array_unref);
-  g_free (job);
-}
-
-static void finish_job (KtJob *job);
-
-static gboolean
-job_done_cb (gpointer data)
-{
-  finish_job (data);
-  return G_SOURCE_REMOVE;
-}
-
-static GBytes *
-pack (GBytes *bytes)
-{
-  g_autoptr (GZlibCompressor) compressor = g_zlib_compressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP, 4);
-  g_autoptr (GOutputStream) memory = g_memory_output_stream_new_resizable ();
-  g_autoptr (GOutputStream) stream = g_converter_output_stream_new (memory, G_CONVERTER (compressor));
-  gsize len;
-  const void *data = g_bytes_get_data (bytes, &len);
-
-  if (!g_output_stream_write_all (stream, data, len, NULL, NULL, NULL) || !g_output_stream_close (stream, NULL, NULL))
-    return NULL;
-  return g_memory_output_stream_steal_as_bytes (G_MEMORY_OUTPUT_STREAM (memory));
-}
-
-static void
-do_request (KtCore *core, KtJob *job)
-{
-  GBytes *packed;
-
-  job->reply = kt_core_handle (core, job->request);
-  /* Others may have committed meanwhile: whatever is the newest is what is to be told. */
-  if (job->reply->status == 200
-      && (job->request->endpoint == KT_ENDPOINT_PUSH || job->request->endpoint == KT_ENDPOINT_BLOB_PUT))
-    job->seq = kt_core_seq (core);
-  if (!job->may_pack || job->reply->body == NULL || g_bytes_get_size (job->reply->body) < PACK_FROM
-      || job->request->endpoint == KT_ENDPOINT_BLOB_GET)
-    return;
-  packed = pack (job->reply->body);
-  if (packed == NULL)
-    return;
-  g_bytes_unref (job->reply->body);
-  job->reply->body = packed;
-  job->packed = TRUE;
-}
-
-static void
-do_live (KtCore *core, KtJob *job)
-{
-  g_autoptr (GError) error = NULL;
-
-  if (!kt_core_authenticate (core, job->request->token, NULL, NULL, &error))
-    job->reply = kt_reply_from_error (error);
-  job->seq = kt_core_seq (core);
-}
-
-static void
-do_seq (KtCore *core, KtJob *job)
-{
-  job->seq = kt_core_seq (core);
-  for (guint i = job->tokens != NULL ? job->tokens->len : 0; i > 0; i--)
-    {
-      g_autoptr (GError) error = NULL;
-
-      /* Only a clear no ends a channel; a busy database does not. */
-      if (kt_core_authenticate (core, job->tokens->pdata[i - 1], NULL, NULL, &error)
-          || !g_error_matches (error, KT_ERROR, KT_ERROR_AUTH))
-        g_ptr_array_remove_index_fast (job->tokens, i - 1);
-    }
-}
-
-typedef struct
-{
-  KtFront     *front;
-  KtCore      *core;
-  GAsyncQueue *jobs;      /* borrowed */
-} Worker;
-
-static gpointer
-work (gpointer data)
-{
-  g_autofree Worker *worker = data;
-
-  for (;;)
-    {
-      KtJob *job = g_async_queue_pop (worker->jobs);
-      g_autoptr (GSource) done = NULL;
-
-      job->seq = -1;
-      switch (job->kind)
-        {
-        case KT_JOB_REQUEST:
-          do_request (worker->core, job);
-          break;
-        case KT_JOB_LIVE:
-          do_live (worker->core, job);
-          break;
-        case KT_JOB_SEQ:
-          do_seq (worker->core, job);
-          break;
-        case KT_JOB_QUIT:
-          _kt_job_free (job);
-          kt_core_close (worker->core);
-          return NULL;
-        }
-      done = g_idle_source_new ();
-      g_source_set_priority (done, G_PRIORITY_DEFAULT);
-      g_source_set_callback (done, job_done_cb, job, NULL);
-      g_source_attach (done, worker->front->context);
-    }
-}
-
-void
-_kt_front_push_job (KtJob *job)
-{
-  KtFront *front = job->front;
-
-  front->queued++;
-  if (job->request != NULL && job->request->endpoint == KT_ENDPOINT_LOGIN)
-    {
-      front->logins++;
-      g_async_queue_push (front->login_jobs, job);
-    }
-  else
-    g_async_queue_push (front->jobs, job);
-}
-
-/* ---- replies ---- */
-
-static void
-log_request (KtFront *front, SoupServerMessage *message, guint status, gint64 started_us, gsize bytes)
-{
-  GUri *uri = soup_server_message_get_uri (message);
-  const char *host = soup_server_message_get_remote_host (message);
-  g_autofree char *path = NULL;
-
-  if (!front->verbose && status < 500)
-    return;
-  /* Never the query, a header or a body: they hold cursors, tokens and records. */
-  path = g_uri_escape_string (uri != NULL ? g_uri_get_path (uri) : "", "/", FALSE);
-  g_printerr ("kontor-server: peer=%s method=%s path=%.200s status=%u ms=%" G_GINT64_FORMAT " bytes=%" G_GSIZE_FORMAT "\n",
-              host != NULL ? host : "-", soup_server_message_get_method (message), path, status,
-              (g_get_monotonic_time () - started_us) / 1000, bytes);
-}
-
-static void
-set_range (SoupServerMessage *message, KtJob *job)
-{
-  KtReply *reply = job->reply;
-  gint64 size = (gint64) g_bytes_get_size (reply->body);
-
-  if (job->range_end >= reply->range_start && job->range_end - reply->range_start + 1 < size)
-    {
-      GBytes *part = g_bytes_new_from_bytes (reply->body, 0, (gsize) (job->range_end - reply->range_start + 1));
-
-      g_bytes_unref (reply->body);
-      reply->body = part;
-      size = (gint64) g_bytes_get_size (part);
-    }
-  soup_message_headers_set_content_range (soup_server_message_get_response_headers (message), reply->range_start,
-                                          reply->range_start + size - 1, reply->range_total);
-}
-
-/* What libsoup has no words for. */
-static const char *
-reason_of (guint status)
-{
-  switch (status)
-    {
-    case 426:
-      return "Upgrade Required";
-    case 429:
-      return "Too Many Requests";
-    default:
-      return NULL;
-    }
-}
-
-/* The reply onto the message. */
-static void
-put_reply (SoupServerMessage *message, KtJob *job)
-{
-  KtReply *reply = job->reply;
-  SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
-
-  soup_server_message_set_status (message, reply->status, reason_of (reply->status));
-  soup_message_headers_replace (headers, "Cache-Control", "no-store");
-  soup_message_headers_replace (headers, "X-Content-Type-Options", "nosniff");
-  if (reply->etag != NULL)
-    {
-      g_autofree char *etag = g_strdup_printf ("\"%s\"", reply->etag);
-
-      soup_message_headers_replace (headers, "ETag", etag);
-      soup_message_headers_replace (headers, "Cache-Control", "private, no-cache");
-    }
-  if (reply->retry_after_ms > 0)
-    {
-      g_autofree char *seconds = g_strdup_printf ("%" G_GINT64_FORMAT, (reply->retry_after_ms + 999) / 1000);
-
-      soup_message_headers_replace (headers, "Retry-After", seconds);
-    }
-  if (reply->status == 426)
-    soup_message_headers_replace (headers, "Upgrade", "websocket");
-  if (reply->status == 401)
-    soup_message_headers_replace (headers, "WWW-Authenticate", "Bearer");
-  if (job->front->stopping)
-    soup_message_headers_replace (headers, "Connection", "close");
-  if (reply->status == 206 && reply->body != NULL)
-    set_range (message, job);
-  if (job->packed)
-    {
-      soup_message_headers_replace (headers, "Content-Encoding", "gzip");
-      soup_message_headers_replace (headers, "Vary", "Accept-Encoding");
-    }
-  if (reply->body != NULL)
-    {
-      soup_message_headers_set_content_type (headers, reply->content_type != NULL ? reply->content_type : KT_WIRE_CONTENT_JSON,
-                                             NULL);
-      soup_message_body_append_bytes (soup_server_message_get_response_body (message), reply->body);
-      soup_message_body_complete (soup_server_message_get_response_body (message));
-    }
-  log_request (job->front, message, reply->status, job->started_us,
-               reply->body != NULL ? g_bytes_get_size (reply->body) : 0);
-}
-
-static void
-put_error (KtFront *front, SoupServerMessage *message, guint status, KtError code, const char *text)
-{
-  g_autoptr (GError) error = g_error_new_literal (KT_ERROR, (int) code, text);
-  KtJob job = { .front = front, .started_us = g_get_monotonic_time (), .range_end = -1 };
-
-  job.reply = kt_reply_from_error (error);
-  job.reply->status = status;
-  put_reply (message, &job);
-  kt_reply_free (job.reply);
-}
+/* ---- answers ---- */
 
 static void check_stopped (KtFront *front);
 
-static void
-finish_job (KtJob *job)
+void
+_kt_front_finish_job (KtJob *job)
 {
   KtFront *front = job->front;
 
@@ -322,7 +76,7 @@ finish_job (KtJob *job)
       if (!job->gone)
         {
           if (job->reply != NULL)
-            put_reply (job->message, job);
+            _kt_front_put_reply (job->message, job);
           soup_server_message_unpause (job->message);
         }
       if (job->seq >= 0)
@@ -371,7 +125,8 @@ is_loopback (SoupServerMessage *message)
   GSocketAddress *address = soup_server_message_get_remote_address (message);
 
   return G_IS_INET_SOCKET_ADDRESS (address)
-         && g_inet_address_get_is_loopback (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)));
+         && g_inet_address_get_is_loopback (
+           g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)));
 }
 
 static gboolean
@@ -388,7 +143,8 @@ find_endpoint (SoupServerMessage *message, const char **rest, gboolean *wrong_me
   GUri *uri = soup_server_message_get_uri (message);
 
   *wrong_method = FALSE;
-  return kt_endpoint_find (soup_server_message_get_method (message), g_uri_get_path (uri), rest, wrong_method);
+  return kt_endpoint_find (soup_server_message_get_method (message), g_uri_get_path (uri), rest,
+                           wrong_method);
 }
 
 static void
@@ -400,7 +156,11 @@ message_finished_cb (SoupServerMessage *message, gpointer data)
 }
 
 static KtJob *
-make_job (KtFront *front, KtJobKind kind, SoupServerMessage *message, const KtEndpointInfo *info, const char *rest)
+make_job (KtFront *front,
+          KtJobKind kind,
+          SoupServerMessage *message,
+          const KtEndpointInfo *info,
+          const char *rest)
 {
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
   GUri *uri = soup_server_message_get_uri (message);
@@ -457,8 +217,10 @@ send_job (KtFront *front, SoupServerMessage *message, KtJob *job)
     {
       g_signal_handlers_disconnect_by_data (message, job);
       _kt_job_free (job);
-      put_error (front, message, 503, KT_ERROR_BUSY, "The server has too much to do: try again in a moment");
-      soup_message_headers_replace (soup_server_message_get_response_headers (message), "Retry-After", "2");
+      _kt_front_put_error (front, message, 503, KT_ERROR_BUSY,
+                           "The server has too much to do: try again in a moment");
+      soup_message_headers_replace (soup_server_message_get_response_headers (message),
+                                    "Retry-After", "2");
       return;
     }
   soup_server_message_pause (message);
@@ -467,7 +229,11 @@ send_job (KtFront *front, SoupServerMessage *message, KtJob *job)
 
 /* The body is here. */
 static void
-request_cb (SoupServer *server, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
+request_cb (SoupServer *server,
+            SoupServerMessage *message,
+            const char *path,
+            GHashTable *query,
+            gpointer data)
 {
   KtFront *front = data;
   const char *rest = NULL;
@@ -475,12 +241,14 @@ request_cb (SoupServer *server, SoupServerMessage *message, const char *path, GH
   const KtEndpointInfo *info = find_endpoint (message, &rest, &wrong_method);
 
   if (info != NULL && info->endpoint == KT_ENDPOINT_LIVE
-      && soup_message_headers_header_contains (soup_server_message_get_request_headers (message), "Upgrade", "websocket"))
-    return;   /* libsoup shakes hands once everybody has kept silent */
+      && soup_message_headers_header_contains (soup_server_message_get_request_headers (message),
+                                               "Upgrade", "websocket"))
+    return; /* libsoup shakes hands once everybody has kept silent */
   if (info == NULL || info->endpoint == KT_ENDPOINT_LIVE)
     {
-      put_error (front, message, info != NULL ? 426 : 404, KT_ERROR_INVALID,
-                 info != NULL ? "This address speaks WebSocket" : "There is nothing at this address");
+      _kt_front_put_error (front, message, info != NULL ? 426 : 404, KT_ERROR_INVALID,
+                           info != NULL ? "This address speaks WebSocket"
+                                        : "There is nothing at this address");
       return;
     }
   send_job (front, message, make_job (front, KT_JOB_REQUEST, message, info, rest));
@@ -490,7 +258,8 @@ static void
 refuse_body (SoupServerMessage *message)
 {
   soup_message_body_set_accumulate (soup_server_message_get_request_body (message), FALSE);
-  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Connection", "close");
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Connection",
+                                "close");
 }
 
 static KtLine *
@@ -535,7 +304,8 @@ chunk_cb (SoupServerMessage *message, GBytes *chunk, gpointer data)
     cut_line (front, message);
   else if (*seen > max && was_within && soup_server_message_get_status (message) == 0)
     {
-      put_error (front, message, 413, KT_ERROR_LIMIT, "The request is larger than this address takes");
+      _kt_front_put_error (front, message, 413, KT_ERROR_LIMIT,
+                           "The request is larger than this address takes");
       refuse_body (message);
     }
 }
@@ -555,12 +325,17 @@ set_allow (SoupServerMessage *message)
       if (kt_endpoint_find (methods[i], g_uri_get_path (uri), &rest, &wrong) != NULL)
         g_string_append_printf (allow, "%s%s", allow->len > 0 ? ", " : "", methods[i]);
     }
-  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Allow", allow->str);
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Allow",
+                                allow->str);
 }
 
 /* The head is here. */
 static void
-head_cb (SoupServer *server, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
+head_cb (SoupServer *server,
+         SoupServerMessage *message,
+         const char *path,
+         GHashTable *query,
+         gpointer data)
 {
   KtFront *front = data;
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
@@ -576,23 +351,28 @@ head_cb (SoupServer *server, SoupServerMessage *message, const char *path, GHash
   g_signal_connect (message, "got-chunk", G_CALLBACK (chunk_cb), front);
 
   if (front->stopping)
-    put_error (front, message, 503, KT_ERROR_BUSY, "The server is stopping: try again in a moment");
+    _kt_front_put_error (front, message, 503, KT_ERROR_BUSY,
+                         "The server is stopping: try again in a moment");
   else if (info == NULL && wrong_method)
     {
-      put_error (front, message, 405, KT_ERROR_INVALID, "This address does not take that method");
+      _kt_front_put_error (front, message, 405, KT_ERROR_INVALID,
+                           "This address does not take that method");
       set_allow (message);
     }
   else if (info == NULL)
-    put_error (front, message, 404, KT_ERROR_NOT_FOUND, "There is nothing at this address");
+    _kt_front_put_error (front, message, 404, KT_ERROR_NOT_FOUND,
+                         "There is nothing at this address");
   else if (length > (goffset) max)
-    put_error (front, message, 413, KT_ERROR_LIMIT, "The request is larger than this address takes");
+    _kt_front_put_error (front, message, 413, KT_ERROR_LIMIT,
+                         "The request is larger than this address takes");
   else if (encoding != NULL && g_ascii_strcasecmp (encoding, "identity") != 0)
-    put_error (front, message, 415, KT_ERROR_INVALID, "A request must not be packed");
+    _kt_front_put_error (front, message, 415, KT_ERROR_INVALID, "A request must not be packed");
   else if (info->endpoint == KT_ENDPOINT_LIVE)
     {
       KtJob *job = make_job (front, KT_JOB_LIVE, message, info, rest);
 
-      g_object_set_data_full (G_OBJECT (message), "kt-token", g_strdup (job->request->token), g_free);
+      g_object_set_data_full (G_OBJECT (message), "kt-token", g_strdup (job->request->token),
+                              g_free);
       send_job (front, message, job);
       return;
     }
@@ -635,7 +415,8 @@ begun_cb (SoupServer *server, SoupServerMessage *message, gpointer data)
 
   set_line (front, message, LINE_HEAD);
   front->count->active++;
-  g_object_set_data_full (G_OBJECT (message), "kt-active", g_rc_box_acquire (front->count), message_gone_cb);
+  g_object_set_data_full (G_OBJECT (message), "kt-active", g_rc_box_acquire (front->count),
+                          message_gone_cb);
 }
 
 static void
@@ -674,7 +455,8 @@ sweep_cb (gpointer data)
 
       if (g_io_stream_is_closed (G_IO_STREAM (line->connection)))
         g_hash_table_iter_remove (&iter);
-      else if (line->state <= LINE_BODY && now - line->since_us > line_seconds[line->state] * G_USEC_PER_SEC)
+      else if (line->state <= LINE_BODY
+               && now - line->since_us > line_seconds[line->state] * G_USEC_PER_SEC)
         {
           g_socket_shutdown (g_socket_connection_get_socket (line->connection), TRUE, TRUE, NULL);
           g_hash_table_iter_remove (&iter);
@@ -693,14 +475,16 @@ incoming_cb (GSocketService *service, GSocketConnection *connection, GObject *so
   g_autoptr (GError) error = NULL;
   KtLine *line;
 
-  if (front->stopping || local == NULL || remote == NULL || g_hash_table_size (front->lines) >= MAX_LINES)
+  if (front->stopping || local == NULL || remote == NULL
+      || g_hash_table_size (front->lines) >= MAX_LINES)
     {
       g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);
       return TRUE;
     }
   /* Silence ends in an error for whoever waits to read or write. */
   g_socket_set_timeout (g_socket_connection_get_socket (connection), SILENCE_SECONDS);
-  g_socket_set_option (g_socket_connection_get_socket (connection), IPPROTO_TCP, TCP_NODELAY, 1, NULL);
+  g_socket_set_option (g_socket_connection_get_socket (connection), IPPROTO_TCP, TCP_NODELAY, 1,
+                       NULL);
   if (front->certificate != NULL)
     {
       stream = g_tls_server_connection_new (G_IO_STREAM (connection), front->certificate, &error);
@@ -757,7 +541,8 @@ read_listen (const char *text, GError **error)
     }
   if (address == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "This machine does not know the host “%s”", host);
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "This machine does not know the host “%s”",
+                   host);
       return NULL;
     }
   return g_inet_socket_address_new (address, (guint16) port);
@@ -771,8 +556,9 @@ bind_socket (KtFront *front, GSocketAddress *address, const char *text, GError *
   g_autofree char *host = NULL;
   GInetAddress *inet;
 
-  if (!g_socket_listener_add_address (G_SOCKET_LISTENER (front->service), address, G_SOCKET_TYPE_STREAM,
-                                      G_SOCKET_PROTOCOL_TCP, NULL, &bound, &local))
+  if (!g_socket_listener_add_address (G_SOCKET_LISTENER (front->service), address,
+                                      G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, &bound,
+                                      &local))
     {
       KtError code = KT_ERROR_NETWORK;
 
@@ -785,44 +571,15 @@ bind_socket (KtFront *front, GSocketAddress *address, const char *text, GError *
     }
   inet = g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (bound));
   host = g_inet_address_to_string (inet);
-  front->uri = g_strdup_printf (g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6 ? "%s://[%s]:%u" : "%s://%s:%u",
-                                front->certificate != NULL ? "https" : "http", host,
-                                g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
+  front->uri = g_strdup_printf (
+    g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6 ? "%s://[%s]:%u" : "%s://%s:%u",
+    front->certificate != NULL ? "https" : "http", host,
+    g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
   if (front->certificate == NULL && !g_inet_address_get_is_loopback (inet))
-    g_printerr ("kontor-server: %s is not encrypted and can be reached from other machines: "
-                "passwords can be read on the way. Use --tls-cert and --tls-key, or a proxy that does\n",
-                front->uri);
-  return TRUE;
-}
-
-static gboolean
-start_worker (KtFront *front, GAsyncQueue *jobs, GError **error)
-{
-  KtCore *core = kt_core_open (front->dir, front->env, error);
-  Worker *worker;
-
-  if (core == NULL)
-    return FALSE;
-  front->seq = MAX (front->seq, kt_core_seq (core));
-  worker = g_new0 (Worker, 1);
-  worker->front = front;
-  worker->core = core;
-  worker->jobs = jobs;
-  g_ptr_array_add (front->threads, g_thread_new ("kontor-work", work, worker));
-  return TRUE;
-}
-
-/* Passwords are slow on purpose; they have a thread of their own, so that a storm of sign-ins holds nobody else up. */
-static gboolean
-start_workers (KtFront *front, guint n, GError **error)
-{
-  if (!start_worker (front, front->login_jobs, error))
-    return FALSE;
-  if (n == 0)
-    n = CLAMP (g_get_num_processors (), 2, 8);
-  for (guint i = 0; i < MIN (n, 64); i++)
-    if (!start_worker (front, front->jobs, error))
-      return FALSE;
+    g_printerr (
+      "kontor-server: %s is not encrypted and can be reached from other machines: "
+      "passwords can be read on the way. Use --tls-cert and --tls-key, or a proxy that does\n",
+      front->uri);
   return TRUE;
 }
 
@@ -838,10 +595,12 @@ read_certificate (KtFront *front, const KtFrontOptions *options, GError **error)
       g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "--tls-cert and --tls-key go together");
       return FALSE;
     }
-  front->certificate = g_tls_certificate_new_from_files (options->tls_cert, options->tls_key, &local);
+  front->certificate =
+    g_tls_certificate_new_from_files (options->tls_cert, options->tls_key, &local);
   if (front->certificate != NULL)
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The TLS certificate cannot be used: %s", local->message);
+  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "The TLS certificate cannot be used: %s",
+               local->message);
   return FALSE;
 }
 
@@ -875,13 +634,16 @@ open_front (KtFront *front, const KtFrontOptions *options, GError **error)
   const char *listen = options->listen != NULL ? options->listen : KT_FRONT_LISTEN;
   g_autoptr (GSocketAddress) address = read_listen (listen, error);
 
-  if (address == NULL || !read_certificate (front, options, error) || !start_workers (front, options->workers, error))
+  if (address == NULL || !read_certificate (front, options, error)
+      || !_kt_front_start_workers (front, options->workers, error))
     return FALSE;
   front->server = soup_server_new ("server-header", "kontor", NULL);
   soup_server_add_early_handler (front->server, NULL, head_cb, front, NULL);
   soup_server_add_handler (front->server, NULL, request_cb, front, NULL);
-  soup_server_add_early_handler (front->server, kt_endpoint_info (KT_ENDPOINT_LIVE)->path, head_cb, front, NULL);
-  soup_server_add_handler (front->server, kt_endpoint_info (KT_ENDPOINT_LIVE)->path, request_cb, front, NULL);
+  soup_server_add_early_handler (front->server, kt_endpoint_info (KT_ENDPOINT_LIVE)->path, head_cb,
+                                 front, NULL);
+  soup_server_add_handler (front->server, kt_endpoint_info (KT_ENDPOINT_LIVE)->path, request_cb,
+                           front, NULL);
   _kt_live_init (front);
   g_signal_connect (front->server, "request-started", G_CALLBACK (begun_cb), front);
   g_signal_connect (front->server, "request-read", G_CALLBACK (read_cb), front);
@@ -994,16 +756,7 @@ kt_front_free (KtFront *front)
       g_socket_service_stop (front->service);
       g_socket_listener_close (G_SOCKET_LISTENER (front->service));
     }
-  for (guint i = 0; i < front->threads->len; i++)
-    {
-      KtJob *job = g_new0 (KtJob, 1);
-
-      job->front = front;
-      job->kind = KT_JOB_QUIT;
-      g_async_queue_push (i == 0 ? front->login_jobs : front->jobs, job);
-    }
-  for (guint i = 0; i < front->threads->len; i++)
-    g_thread_join (front->threads->pdata[i]);
+  _kt_front_join_workers (front);
   front->stopped = NULL;
   while (front->queued > 0)
     g_main_context_iteration (front->context, TRUE);

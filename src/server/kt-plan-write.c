@@ -32,14 +32,20 @@ static const char *const kind_words[] = {
 static gboolean
 in_row (const KtField *field)
 {
-  static const char *const names[] = { "created_at", "created_by", "modified_at", "modified_by", "origin", NULL };
+  static const char *const names[] = { "created_at",  "created_by", "modified_at",
+                                       "modified_by", "origin",     NULL };
 
   return field->system && g_strv_contains (names, field->name);
 }
 
 static void
-put_values (KtJsonWriter *writer, const KtField *field, const KtValue *before, const KtValue *after, KtOutcome outcome,
-            const KtValue *mine, const KtValue *base)
+put_values (KtJsonWriter *writer,
+            const KtField *field,
+            const KtValue *before,
+            const KtValue *after,
+            KtOutcome outcome,
+            const KtValue *mine,
+            const KtValue *base)
 {
   kt_json_key (writer, field->name);
   kt_json_begin_array (writer);
@@ -87,7 +93,8 @@ describe_changes (const KtWork *work)
 
       if (in_row (field) || (!more && kt_value_equal (before, after)))
         continue;
-      put_values (&writer, field, before, after, result != NULL ? result->outcome : KT_OUTCOME_APPLIED,
+      put_values (&writer, field, before, after,
+                  result != NULL ? result->outcome : KT_OUTCOME_APPLIED,
                   more ? &result->mine : NULL, more ? &result->base : NULL);
     }
   kt_json_end_object (&writer);
@@ -96,12 +103,12 @@ describe_changes (const KtWork *work)
 
 typedef struct
 {
-  const char     *object;
-  const KtId     *id;
-  const char     *kind;
-  gboolean        effect;
-  KtOutcome       outcome;
-  const char     *changes;
+  const char *object;
+  const KtId *id;
+  const char *kind;
+  gboolean effect;
+  KtOutcome outcome;
+  const char *changes;
 } Entry;
 
 static gboolean
@@ -110,28 +117,30 @@ write_entry (KtPlan *plan, gint64 idx, const Entry *entry, GError **error)
   const KtMutation *mutation = plan->mutation;
   const KtActor *actor = plan->actor;
 
-  return kt_db_run (plan->core->db, error,
-                    "INSERT INTO kt_ledger (seq, idx, at, device_at, user_id, device, number, origin, batch,"
-                    " object, id, kind, effect, outcome, changes)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-                    KT_BIND_INT, plan->seq, KT_BIND_INT, idx, KT_BIND_TEXT, plan->at, KT_BIND_TEXT,
-                    mutation != NULL ? mutation->at : NULL, KT_BIND_ID,
-                    kt_id_is_nil (&actor->access.user) ? NULL : &actor->access.user, KT_BIND_ID,
-                    kt_id_is_nil (&actor->device) ? NULL : &actor->device, KT_BIND_INT,
-                    mutation != NULL ? mutation->number : (gint64) 0, KT_BIND_TEXT,
-                    mutation != NULL ? mutation->origin : NULL, KT_BIND_TEXT,
-                    mutation != NULL ? mutation->batch : NULL, KT_BIND_TEXT, entry->object, KT_BIND_ID, entry->id,
-                    KT_BIND_TEXT, entry->kind, KT_BIND_INT, (gint64) entry->effect, KT_BIND_TEXT,
-                    kt_outcome_word (entry->outcome), KT_BIND_TEXT, entry->changes, KT_BIND_END)
+  return kt_db_run (
+           plan->core->db, error,
+           "INSERT INTO kt_ledger (seq, idx, at, device_at, user_id, device, number, origin, batch,"
+           " object, id, kind, effect, outcome, changes)"
+           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+           KT_BIND_INT, plan->seq, KT_BIND_INT, idx, KT_BIND_TEXT, plan->at, KT_BIND_TEXT,
+           mutation != NULL ? mutation->at : NULL, KT_BIND_ID,
+           kt_id_is_nil (&actor->access.user) ? NULL : &actor->access.user, KT_BIND_ID,
+           kt_id_is_nil (&actor->device) ? NULL : &actor->device, KT_BIND_INT,
+           mutation != NULL ? mutation->number : (gint64) 0, KT_BIND_TEXT,
+           mutation != NULL ? mutation->origin : NULL, KT_BIND_TEXT,
+           mutation != NULL ? mutation->batch : NULL, KT_BIND_TEXT, entry->object, KT_BIND_ID,
+           entry->id, KT_BIND_TEXT, entry->kind, KT_BIND_INT, (gint64) entry->effect, KT_BIND_TEXT,
+           kt_outcome_word (entry->outcome), KT_BIND_TEXT, entry->changes, KT_BIND_END)
          >= 0;
 }
 
 static gboolean
 write_log (KtPlan *plan, const KtObject *object, const KtId *id, gboolean gone, GError **error)
 {
-  return kt_db_run (plan->core->db, error, "INSERT INTO kt_log (seq, object, id, gone) VALUES (?1, ?2, ?3, ?4)",
-                    KT_BIND_INT, plan->seq, KT_BIND_INT, (gint64) object->number, KT_BIND_ID, id, KT_BIND_INT,
-                    (gint64) gone, KT_BIND_END)
+  return kt_db_run (plan->core->db, error,
+                    "INSERT INTO kt_log (seq, object, id, gone) VALUES (?1, ?2, ?3, ?4)",
+                    KT_BIND_INT, plan->seq, KT_BIND_INT, (gint64) object->number, KT_BIND_ID, id,
+                    KT_BIND_INT, (gint64) gone, KT_BIND_END)
          >= 0;
 }
 
@@ -149,7 +158,8 @@ write_record (KtPlan *plan, KtWork *work, GError **error)
   patch = kt_patch_new (work->object);
   for (guint i = 0; i < work->object->n_fields; i++)
     if (!kt_value_equal (&work->stored->values[i], &work->now->values[i]))
-      kt_patch_set (patch, work->object->fields[i], &work->stored->values[i], &work->now->values[i]);
+      kt_patch_set (patch, work->object->fields[i], &work->stored->values[i],
+                    &work->now->values[i]);
   return kt_table_update (plan->core->db, patch, &work->id, plan->seq, error);
 }
 
@@ -168,15 +178,17 @@ write_work (KtPlan *plan, KtWork *work, gint64 idx, GError **error)
   g_autofree char *changes = NULL;
   Entry entry = { 0 };
 
-  if (changed && (!write_record (plan, work, error) || !write_log (plan, work->object, &work->id, work->now == NULL, error)))
+  if (changed
+      && (!write_record (plan, work, error)
+          || !write_log (plan, work->object, &work->id, work->now == NULL, error)))
     return FALSE;
   changes = describe_changes (work);
-  entry = (Entry) { .object = work->object->name,
-                    .id = &work->id,
-                    .kind = word_for (plan, work),
-                    .effect = changed,
-                    .outcome = work->outcome,
-                    .changes = changes };
+  entry = (Entry){ .object = work->object->name,
+                   .id = &work->id,
+                   .kind = word_for (plan, work),
+                   .effect = changed,
+                   .outcome = work->outcome,
+                   .changes = changes };
   return write_entry (plan, idx, &entry, error);
 }
 
@@ -228,8 +240,8 @@ describe_refused (const KtOp *op)
     {
       const KtChange *change = &g_array_index (op->patch->changes, KtChange, i);
 
-      put_values (&writer, change->field, &change->before, &change->before, KT_OUTCOME_REFUSED, &change->after,
-                  &change->before);
+      put_values (&writer, change->field, &change->before, &change->before, KT_OUTCOME_REFUSED,
+                  &change->after, &change->before);
     }
   kt_json_end_object (&writer);
   return g_string_free (text, FALSE);
@@ -244,14 +256,16 @@ _kt_plan_write_refused (KtPlan *plan, GError **error)
     {
       const KtOp *op = mutation->ops->pdata[i];
       g_autofree char *changes = describe_refused (op);
-      Entry entry = { op->object->name, &op->id, kind_words[op->kind], FALSE, KT_OUTCOME_REFUSED, changes };
+      Entry entry = { op->object->name,   &op->id, kind_words[op->kind], FALSE,
+                      KT_OUTCOME_REFUSED, changes };
 
       if (!write_entry (plan, i, &entry, error))
         return FALSE;
     }
   if (mutation->ops->len == 0)
     {
-      Entry entry = { "sync_conflict", &mutation->resolves, "settle", FALSE, KT_OUTCOME_REFUSED, "{}" };
+      Entry entry = { "sync_conflict", &mutation->resolves, "settle",
+                      FALSE,           KT_OUTCOME_REFUSED,  "{}" };
 
       return write_entry (plan, 0, &entry, error);
     }

@@ -49,7 +49,8 @@ _kt_plan_new (KtCore *core, const KtActor *actor, const KtMutation *mutation, gi
   /* Shown, never used to decide anything (P9). */
   g_strlcpy (plan->when, plan->at, sizeof plan->when);
   if (mutation != NULL && mutation->at != NULL && strlen (mutation->at) == KT_TIME_SIZE - 1
-      && (actor->trusted || (strcmp (mutation->at, plan->at) < 0 && strcmp (mutation->at, oldest) > 0)))
+      && (actor->trusted
+          || (strcmp (mutation->at, plan->at) < 0 && strcmp (mutation->at, oldest) > 0)))
     g_strlcpy (plan->when, mutation->at, sizeof plan->when);
   if (actor->trusted)
     g_strlcpy (plan->at, plan->when, sizeof plan->at);
@@ -92,7 +93,8 @@ _kt_plan_work (KtPlan *plan, const KtObject *object, const KtId *id, GError **er
     return work;
   if (work != NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "One id names two records of different objects");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "One id names two records of different objects");
       return NULL;
     }
   stored = kt_table_load (plan->core->db, object, id, &local);
@@ -131,7 +133,8 @@ _kt_work_changed (const KtWork *work)
 gboolean
 _kt_work_wrote (const KtWork *work, const KtField *field)
 {
-  return work->op != NULL && work->op->patch != NULL && kt_patch_find (work->op->patch, field) != NULL;
+  return work->op != NULL && work->op->patch != NULL
+         && kt_patch_find (work->op->patch, field) != NULL;
 }
 
 void
@@ -225,8 +228,9 @@ _kt_plan_state (KtPlan *plan, const KtObject *object, const KtId *id, GError **e
 
   if (work != NULL && work->object == object)
     return work->now == NULL ? 0 : kt_record_deleted (work->now) ? 2 : 1;
-  sql = g_strdup_printf ("SELECT CASE WHEN \"f_deleted_at\" IS NULL THEN 1 ELSE 2 END FROM \"o_%s\" WHERE id = ?1",
-                         object->name);
+  sql = g_strdup_printf (
+    "SELECT CASE WHEN \"f_deleted_at\" IS NULL THEN 1 ELSE 2 END FROM \"o_%s\" WHERE id = ?1",
+    object->name);
   if (!kt_db_get_int (plan->core->db, 0, &state, error, sql, KT_BIND_ID, id, KT_BIND_END))
     return -1;
   return (int) state;
@@ -241,8 +245,9 @@ _kt_plan_next (KtPlan *plan, const char *sequence, GError **error)
     {
       gint64 stored;
 
-      if (!kt_db_get_int (plan->core->db, 0, &stored, error, "SELECT last FROM kt_sequence WHERE name = ?1",
-                          KT_BIND_TEXT, sequence, KT_BIND_END))
+      if (!kt_db_get_int (plan->core->db, 0, &stored, error,
+                          "SELECT last FROM kt_sequence WHERE name = ?1", KT_BIND_TEXT, sequence,
+                          KT_BIND_END))
         return -1;
       last = g_new (gint64, 1);
       *last = stored;
@@ -257,10 +262,11 @@ changed_elsewhere (KtPlan *plan, const KtId *id, gint64 base_rev, gboolean *fore
 {
   gint64 found;
 
-  if (!kt_db_get_int (plan->core->db, 0, &found, error,
-                      "SELECT 1 FROM kt_ledger WHERE id = ?1 AND seq > ?2 AND effect = 1 AND kind <> 'derive'"
-                      " AND (device IS NULL OR device <> ?3) LIMIT 1",
-                      KT_BIND_ID, id, KT_BIND_INT, base_rev, KT_BIND_ID, &plan->actor->device, KT_BIND_END))
+  if (!kt_db_get_int (
+        plan->core->db, 0, &found, error,
+        "SELECT 1 FROM kt_ledger WHERE id = ?1 AND seq > ?2 AND effect = 1 AND kind <> 'derive'"
+        " AND (device IS NULL OR device <> ?3) LIMIT 1",
+        KT_BIND_ID, id, KT_BIND_INT, base_rev, KT_BIND_ID, &plan->actor->device, KT_BIND_END))
     return FALSE;
   *foreign = found != 0;
   return TRUE;
@@ -348,7 +354,8 @@ give_owner (KtPlan *plan, KtWork *work, GError **error)
   g_autoptr (GError) local = NULL;
   KtId id;
 
-  if (owner == NULL || owner->type != KT_FIELD_REF || owner->to == NULL || g_strcmp0 (owner->to[0], "user") != 0)
+  if (owner == NULL || owner->type != KT_FIELD_REF || owner->to == NULL
+      || g_strcmp0 (owner->to[0], "user") != 0)
     return TRUE;
   if (!kt_id_is_nil (&plan->actor->access.user))
     kt_value_set_id (&me, &plan->actor->access.user);
@@ -427,7 +434,8 @@ note_outcome (KtPlan *plan, KtWork *work, KtOutcome outcome)
 static gboolean
 refuse_access (char *reason, GError **error)
 {
-  g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN, reason != NULL ? reason : "Not allowed");
+  g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN,
+                       reason != NULL ? reason : "Not allowed");
   g_free (reason);
   return FALSE;
 }
@@ -443,7 +451,8 @@ merge_one (KtPlan *plan, const KtOp *op, GError **error)
   if (work == NULL)
     return FALSE;
   if (!plan->actor->trusted
-      && !kt_access_may_op (&plan->actor->access, plan->mutation, op, work->now, plan->actor->locale, &reason))
+      && !kt_access_may_op (&plan->actor->access, plan->mutation, op, work->now,
+                            plan->actor->locale, &reason))
     return refuse_access (reason, error);
   /* A record that nobody has yet cannot have been changed by others; one that is not here any more can. */
   if ((work->stored != NULL || op->kind != KT_MUTATE_CREATE)
@@ -474,9 +483,14 @@ merge_one (KtPlan *plan, const KtOp *op, GError **error)
 /* ---- references ---- */
 
 static gboolean
-check_target (KtPlan *plan, const KtField *field, const char *object_name, const KtId *id, GError **error)
+check_target (KtPlan *plan,
+              const KtField *field,
+              const char *object_name,
+              const KtId *id,
+              GError **error)
 {
-  const KtObject *target = object_name != NULL ? kt_schema_object (plan->core->schema, object_name) : NULL;
+  const KtObject *target =
+    object_name != NULL ? kt_schema_object (plan->core->schema, object_name) : NULL;
   char text[KT_ID_TEXT_SIZE];
   int state;
 
@@ -487,7 +501,8 @@ check_target (KtPlan *plan, const KtField *field, const char *object_name, const
     return state > 0;
   kt_id_format (id, text);
   g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: there is no %s %s",
-               kt_field_label (field, plan->actor->locale), kt_object_label (target, plan->actor->locale), text);
+               kt_field_label (field, plan->actor->locale),
+               kt_object_label (target, plan->actor->locale), text);
   return FALSE;
 }
 
@@ -515,7 +530,8 @@ check_references (KtPlan *plan, const KtWork *work, GError **error)
             }
         }
       else if ((value->type == KT_VALUE_ID || value->type == KT_VALUE_ANY)
-               && !check_target (plan, field, value->type == KT_VALUE_ANY ? value->v.ref.object : field->to[0],
+               && !check_target (plan, field,
+                                 value->type == KT_VALUE_ANY ? value->v.ref.object : field->to[0],
                                  &value->v.ref.id, error))
         return FALSE;
     }
@@ -531,11 +547,13 @@ check_works (KtPlan *plan, GError **error)
     {
       const KtWork *work = plan->works->pdata[i];
 
-      if (work->op == NULL || work->now == NULL || work->op->kind == KT_MUTATE_DELETE || !_kt_work_changed (work))
+      if (work->op == NULL || work->now == NULL || work->op->kind == KT_MUTATE_DELETE
+          || !_kt_work_changed (work))
         continue;
       if (!check_references (plan, work, error))
         return FALSE;
-      if (!plan->actor->trusted && !kt_rules_check_error (work->stored, work->now, plan->actor->locale, error))
+      if (!plan->actor->trusted
+          && !kt_rules_check_error (work->stored, work->now, plan->actor->locale, error))
         return FALSE;
     }
   return TRUE;

@@ -26,20 +26,20 @@
 /* Somebody, at some commit. */
 typedef struct
 {
-  KtId   user, device;
-  char   at[KT_TIME_SIZE];
+  KtId user, device;
+  char at[KT_TIME_SIZE];
   gint64 seq;
 } Author;
 
 typedef struct
 {
-  const char    *kind;
-  const KtWork  *work;
-  const KtField *field;         /* or NULL */
-  char          *base, *mine, *theirs;   /* JSON or NULL */
-  Author         me, them;
-  KtId           assigned_to;
-  char          *message;
+  const char *kind;
+  const KtWork *work;
+  const KtField *field;       /* or NULL */
+  char *base, *mine, *theirs; /* JSON or NULL */
+  Author me, them;
+  KtId assigned_to;
+  char *message;
 } Item;
 
 static void
@@ -61,7 +61,9 @@ is_chinese (const char *locale)
 static Author
 author_self (const KtPlan *plan)
 {
-  Author author = { .user = plan->actor->access.user, .device = plan->actor->device, .seq = plan->seq };
+  Author author = { .user = plan->actor->access.user,
+                    .device = plan->actor->device,
+                    .seq = plan->seq };
 
   g_strlcpy (author.at, plan->at, sizeof author.at);
   return author;
@@ -72,7 +74,8 @@ static char *
 user_name (KtPlan *plan, const KtId *id)
 {
   const KtObject *users = kt_schema_object (plan->core->schema, "user");
-  g_autoptr (KtRecord) user = users != NULL && !kt_id_is_nil (id) ? kt_table_load (plan->core->db, users, id, NULL) : NULL;
+  g_autoptr (KtRecord) user =
+    users != NULL && !kt_id_is_nil (id) ? kt_table_load (plan->core->db, users, id, NULL) : NULL;
 
   return user != NULL ? kt_record_title (user, plan->actor->locale) : g_strdup ("?");
 }
@@ -82,7 +85,8 @@ static char *
 work_title (const KtPlan *plan, const KtWork *work)
 {
   const KtRecord *record = work->now != NULL ? work->now : work->stored;
-  g_autofree char *title = record != NULL ? kt_record_title (record, plan->actor->locale) : g_strdup ("?");
+  g_autofree char *title =
+    record != NULL ? kt_record_title (record, plan->actor->locale) : g_strdup ("?");
   g_autoptr (GString) text = g_string_new (NULL);
   gboolean markup = FALSE;
   guint n = 0;
@@ -122,16 +126,22 @@ mentions (const char *changes, const KtField *field)
 
 /* The newest entry of the record by another device (@kind NULL: any kind, else that one) that changed @field. */
 static gboolean
-find_author (KtPlan *plan, const KtWork *work, const KtField *field, const char *kind, Author *author, GError **error)
+find_author (KtPlan *plan,
+             const KtWork *work,
+             const KtField *field,
+             const char *kind,
+             Author *author,
+             GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (plan->core->db,
-                                    "SELECT user_id, device, at, seq, changes FROM kt_ledger WHERE id = ?1 AND effect = 1"
-                                    " AND kind <> 'derive' AND (?2 = '' OR kind = ?2)"
-                                    " AND (device IS NULL OR device <> ?3) ORDER BY seq DESC, idx DESC LIMIT 200",
-                                    error);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    plan->core->db,
+    "SELECT user_id, device, at, seq, changes FROM kt_ledger WHERE id = ?1 AND effect = 1"
+    " AND kind <> 'derive' AND (?2 = '' OR kind = ?2)"
+    " AND (device IS NULL OR device <> ?3) ORDER BY seq DESC, idx DESC LIMIT 200",
+    error);
   KtStep step;
 
-  *author = (Author) { 0 };
+  *author = (Author){ 0 };
   if (stmt == NULL)
     return FALSE;
   kt_stmt_bind_id (stmt, 1, &work->id);
@@ -153,10 +163,11 @@ find_author (KtPlan *plan, const KtWork *work, const KtField *field, const char 
 static char *
 changes_since (KtPlan *plan, const KtWork *work, gint64 base_rev, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (plan->core->db,
-                                    "SELECT changes FROM kt_ledger WHERE id = ?1 AND effect = 1 AND kind <> 'derive'"
-                                    " AND seq > ?2 AND (device IS NULL OR device <> ?3) ORDER BY seq, idx LIMIT 200",
-                                    error);
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (plan->core->db,
+                "SELECT changes FROM kt_ledger WHERE id = ?1 AND effect = 1 AND kind <> 'derive'"
+                " AND seq > ?2 AND (device IS NULL OR device <> ?3) ORDER BY seq, idx LIMIT 200",
+                error);
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
   GString *text;
   KtStep step;
@@ -209,11 +220,12 @@ device_text (const KtId *device, char out[KT_ID_TEXT_SIZE])
 static gboolean
 find_open (KtPlan *plan, const Item *item, KtId *id, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (plan->core->db,
-                                    "SELECT id FROM \"o_sync_conflict\" WHERE \"f_record\" = ?1 AND \"f_kind\" = ?2"
-                                    " AND COALESCE(\"f_field\", '') = ?3 AND COALESCE(\"f_mine_device\", '') = ?4"
-                                    " AND \"f_state\" = 'open' AND \"f_deleted_at\" IS NULL",
-                                    error);
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (plan->core->db,
+                "SELECT id FROM \"o_sync_conflict\" WHERE \"f_record\" = ?1 AND \"f_kind\" = ?2"
+                " AND COALESCE(\"f_field\", '') = ?3 AND COALESCE(\"f_mine_device\", '') = ?4"
+                " AND \"f_state\" = 'open' AND \"f_deleted_at\" IS NULL",
+                error);
   char device[KT_ID_TEXT_SIZE];
   KtStep step;
 
@@ -281,7 +293,8 @@ raise_item (KtPlan *plan, const Item *item, GError **error)
 static gboolean
 raise_field (KtPlan *plan, const KtWork *work, const KtFieldResult *result, GError **error)
 {
-  g_auto (Item) item = { .kind = "field", .work = work, .field = result->field, .me = author_self (plan) };
+  g_auto (Item)
+    item = { .kind = "field", .work = work, .field = result->field, .me = author_self (plan) };
   g_autofree char *title = work_title (plan, work);
   g_autofree char *name = NULL;
   const char *label = kt_field_label (result->field, plan->actor->locale);
@@ -314,7 +327,8 @@ _kt_plan_clash (KtPlan *plan, KtWork *work, KtClash clash)
     work->clash = clash;
   else
     return;
-  if (!find_author (plan, work, NULL, clash == KT_CLASH_EDIT_DELETE ? "delete" : NULL, &author, &error))
+  if (!find_author (plan, work, NULL, clash == KT_CLASH_EDIT_DELETE ? "delete" : NULL, &author,
+                    &error))
     return;
   title = work_title (plan, work);
   name = user_name (plan, &author.user);
@@ -323,11 +337,13 @@ _kt_plan_clash (KtPlan *plan, KtWork *work, KtClash clash)
   if (clash == KT_CLASH_DELETE_EDIT && chinese)
     g_string_append_printf (plan->message, "“%s”已被%s修改，暂不删除，等待处理。", title, name);
   else if (clash == KT_CLASH_DELETE_EDIT)
-    g_string_append_printf (plan->message, "“%s” was changed by %s meanwhile; it stays until you decide.", title, name);
+    g_string_append_printf (
+      plan->message, "“%s” was changed by %s meanwhile; it stays until you decide.", title, name);
   else if (chinese)
     g_string_append_printf (plan->message, "“%s”曾被%s删除，因您的修改已恢复。", title, name);
   else
-    g_string_append_printf (plan->message, "“%s” had been deleted by %s; your change brought it back.", title, name);
+    g_string_append_printf (
+      plan->message, "“%s” had been deleted by %s; your change brought it back.", title, name);
 }
 
 /* My delete met their edit. */
@@ -375,10 +391,11 @@ raise_their_delete (KtPlan *plan, const KtWork *work, GError **error)
     return FALSE;
   item.mine = g_strdup ("{\"deleted\":true}");
   item.assigned_to = item.me.user;
-  item.message = is_chinese (plan->actor->locale)
-                   ? g_strdup_printf ("您删除的“%s”因%s的修改已恢复", title, plan->actor->access.name)
-                   : g_strdup_printf ("“%s”, which you deleted, came back with a change by %s", title,
-                                      plan->actor->access.name);
+  item.message =
+    is_chinese (plan->actor->locale)
+      ? g_strdup_printf ("您删除的“%s”因%s的修改已恢复", title, plan->actor->access.name)
+      : g_strdup_printf ("“%s”, which you deleted, came back with a change by %s", title,
+                         plan->actor->access.name);
   return raise_item (plan, &item, error);
 }
 
@@ -418,9 +435,10 @@ raise_orphan (KtPlan *plan, const KtWork *work, const KtField *field, GError **e
   item.mine = kt_value_to_string (value);
   item.theirs = g_strdup ("{\"deleted\":true}");
   item.assigned_to = plan->actor->access.user;
-  item.message = is_chinese (plan->actor->locale)
-                   ? g_strdup_printf ("“%s”所属的“%s”在回收站中", title, parent_title)
-                   : g_strdup_printf ("“%s” belongs to “%s”, which is in the bin", title, parent_title);
+  item.message =
+    is_chinese (plan->actor->locale)
+      ? g_strdup_printf ("“%s”所属的“%s”在回收站中", title, parent_title)
+      : g_strdup_printf ("“%s” belongs to “%s”, which is in the bin", title, parent_title);
   return raise_item (plan, &item, error);
 }
 
@@ -434,9 +452,11 @@ find_orphans (KtPlan *plan, const KtWork *work, GError **error)
       const KtField *field = work->object->fields[i];
       const KtValue *value = &work->now->values[i];
 
-      if ((field->type != KT_FIELD_REF && field->type != KT_FIELD_REF_ANY) || kt_value_is_null (value) || field->system)
+      if ((field->type != KT_FIELD_REF && field->type != KT_FIELD_REF_ANY)
+          || kt_value_is_null (value) || field->system)
         continue;
-      if ((is_parent_field (field) || _kt_work_field_changed (work, field)) && !raise_orphan (plan, work, field, error))
+      if ((is_parent_field (field) || _kt_work_field_changed (work, field))
+          && !raise_orphan (plan, work, field, error))
         return FALSE;
     }
   return TRUE;
@@ -448,10 +468,12 @@ static gboolean
 raise_duplicate (KtPlan *plan, const KtWork *work, const KtField *field, GError **error)
 {
   const KtValue *value = &work->now->values[field->index];
-  g_auto (Item) item = { .kind = "duplicate", .work = work, .field = field, .me = author_self (plan) };
-  g_autofree char *sql = g_strdup_printf ("SELECT id FROM \"o_%s\" WHERE \"f_%s\" = ?1 AND id <> ?2 AND \"f_deleted_at\" IS NULL"
-                                          " ORDER BY rid LIMIT 1",
-                                          work->object->name, field->name);
+  g_auto (Item)
+    item = { .kind = "duplicate", .work = work, .field = field, .me = author_self (plan) };
+  g_autofree char *sql = g_strdup_printf (
+    "SELECT id FROM \"o_%s\" WHERE \"f_%s\" = ?1 AND id <> ?2 AND \"f_deleted_at\" IS NULL"
+    " ORDER BY rid LIMIT 1",
+    work->object->name, field->name);
   g_autofree char *title = NULL;
   g_autofree char *other_title = NULL;
   KT_STMT_SCOPE *stmt = NULL;
@@ -501,8 +523,9 @@ find_duplicates (KtPlan *plan, const KtWork *work, GError **error)
     {
       const KtField *field = work->object->fields[i];
 
-      if (field->unique && field->storage == KT_VALUE_TEXT && work->now->values[i].type == KT_VALUE_TEXT
-          && _kt_work_field_changed (work, field) && !raise_duplicate (plan, work, field, error))
+      if (field->unique && field->storage == KT_VALUE_TEXT
+          && work->now->values[i].type == KT_VALUE_TEXT && _kt_work_field_changed (work, field)
+          && !raise_duplicate (plan, work, field, error))
         return FALSE;
     }
   return TRUE;
@@ -565,13 +588,16 @@ _kt_plan_settle (KtPlan *plan, GError **error)
     return FALSE;
   if (work == NULL || work->now == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "The review item that this settles does not exist");
+      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND,
+                   "The review item that this settles does not exist");
       return FALSE;
     }
   if (!plan->actor->trusted
-      && !kt_access_may (&plan->actor->access, KT_MAY_EDIT, object, work->now, plan->actor->locale, &reason))
+      && !kt_access_may (&plan->actor->access, KT_MAY_EDIT, object, work->now, plan->actor->locale,
+                         &reason))
     {
-      g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN, reason != NULL ? reason : "Not allowed");
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN,
+                           reason != NULL ? reason : "Not allowed");
       g_free (reason);
       return FALSE;
     }

@@ -23,26 +23,26 @@
 #include "server/kt-front.h"
 
 #define SHORT_PASSWORD 8
-#define MAX_PASSWORD   1024
+#define MAX_PASSWORD 1024
 
 /* Everything any command takes. */
 typedef struct
 {
-  char   **words;         /* what is left: DIR, NAME … */
+  char **words; /* what is left: DIR, NAME … */
   gboolean json, demo, verbose, enable;
-  char    *admin, *database, *currency, *locale, *listen, *tls_cert, *tls_key;
-  int      workers;
-  char   **roles, **teams;
+  char *admin, *database, *currency, *locale, *listen, *tls_cert, *tls_key;
+  int workers;
+  char **roles, **teams;
 } Options;
 
 typedef struct
 {
-  const char *name;                                       /* "init", "user add" */
-  const char *words;                                      /* "DIR NAME" */
-  guint       min, max;                                   /* how many */
-  const char *takes;                                      /* letters of the options below */
+  const char *name;  /* "init", "user add" */
+  const char *words; /* "DIR NAME" */
+  guint min, max;    /* how many */
+  const char *takes; /* letters of the options below */
   const char *summary;
-  gboolean  (*run) (Options *options, GError **error);
+  gboolean (*run) (Options *options, GError **error);
 } Command;
 
 /* ---- small things ---- */
@@ -98,7 +98,8 @@ read_line (GString *line, GError **error)
     {
       if (line->len >= MAX_PASSWORD)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A password may be at most %d bytes long", MAX_PASSWORD);
+          g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A password may be at most %d bytes long",
+                       MAX_PASSWORD);
           return FALSE;
         }
       g_string_append_c (line, (char) c);
@@ -144,7 +145,9 @@ read_password (const char *name, GError **error)
       return NULL;
     }
   if (g_utf8_strlen (line->str, -1) < SHORT_PASSWORD)
-    fprintf (stderr, "kontor-server: this password is short; %d characters or more are harder to guess\n", SHORT_PASSWORD);
+    fprintf (stderr,
+             "kontor-server: this password is short; %d characters or more are harder to guess\n",
+             SHORT_PASSWORD);
   return g_string_free (g_steal_pointer (&line), FALSE);
 }
 
@@ -179,7 +182,8 @@ run_init (Options *options, GError **error)
 
   if (options->admin == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Say who administers the workspace: --admin NAME");
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "Say who administers the workspace: --admin NAME");
       return FALSE;
     }
   password = read_password (options->admin, error);
@@ -202,7 +206,7 @@ quit_cb (gpointer data)
 
 typedef struct
 {
-  KtFront   *front;
+  KtFront *front;
   GMainLoop *loop;
 } Running;
 
@@ -233,7 +237,7 @@ run_run (Options *options, GError **error)
   if (front == NULL)
     return FALSE;
   loop = g_main_loop_new (NULL, FALSE);
-  running = (Running) { front, loop };
+  running = (Running){ front, loop };
   term = g_unix_signal_add (SIGTERM, signal_cb, &running);
   hangup = g_unix_signal_add (SIGINT, signal_cb, &running);
   fprintf (stdout, "listening %s\n", kt_front_uri (front));
@@ -280,7 +284,8 @@ run_user_set (Options *options, GError **error)
   if (options->enable && !kt_core_user_enable (core, options->words[1], TRUE, error))
     return FALSE;
   return kt_core_user_set (core, options->words[1], (const char *const *) options->words + 2,
-                           (const char *const *) options->roles, (const char *const *) options->teams, error);
+                           (const char *const *) options->roles,
+                           (const char *const *) options->teams, error);
 }
 
 static char *
@@ -289,7 +294,8 @@ join (const KtJson *list)
   g_autoptr (GString) text = g_string_new (NULL);
 
   for (guint i = 0; i < kt_json_length (list); i++)
-    g_string_append_printf (text, "%s%s", i > 0 ? ", " : "", kt_json_string (kt_json_at (list, i), ""));
+    g_string_append_printf (text, "%s%s", i > 0 ? ", " : "",
+                            kt_json_string (kt_json_at (list, i), ""));
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
@@ -306,9 +312,10 @@ run_user_list (Options *options, GError **error)
       g_autoptr (KtJson) user = kt_json_parse (users->pdata[i], -1, NULL);
       g_autofree char *roles = join (kt_json_get (user, "roles"));
       g_autofree char *teams = join (kt_json_get (user, "teams"));
-      g_autofree char *words = g_strdup_printf ("%-20s %-24s %s%s%s%s", kt_json_get_string (user, "user_name", ""),
-                                                kt_json_get_string (user, "name", ""), roles, *teams != '\0' ? " / " : "",
-                                                teams, kt_json_get_bool (user, "enabled", TRUE) ? "" : " (disabled)");
+      g_autofree char *words =
+        g_strdup_printf ("%-20s %-24s %s%s%s%s", kt_json_get_string (user, "user_name", ""),
+                         kt_json_get_string (user, "name", ""), roles, *teams != '\0' ? " / " : "",
+                         teams, kt_json_get_bool (user, "enabled", TRUE) ? "" : " (disabled)");
 
       say (options, users->pdata[i], g_strchomp (words));
     }
@@ -328,7 +335,8 @@ run_user_password (Options *options, GError **error)
 {
   g_autoptr (KtCore) core = open_core (options, error);
   char *password = core != NULL ? read_password (options->words[1], error) : NULL;
-  gboolean done = password != NULL && kt_core_user_password (core, options->words[1], password, error);
+  gboolean done =
+    password != NULL && kt_core_user_password (core, options->words[1], password, error);
 
   forget_password (password);
   return done;
@@ -379,19 +387,27 @@ run_check (Options *options, GError **error)
   say (options, text->str, problems->len == 0 ? "Everything is in order." : NULL);
   if (problems->len == 0)
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_UNSETTLED, "%u problem%s found", problems->len, problems->len == 1 ? " was" : "s were");
+  g_set_error (error, KT_ERROR, KT_ERROR_UNSETTLED, "%u problem%s found", problems->len,
+               problems->len == 1 ? " was" : "s were");
   return FALSE;
 }
 
 static const Command commands[] = {
-  { "init", "DIR", 1, 1, "adcl", "Make a workspace; the password of --admin comes on standard input", run_init },
-  { "run", "DIR", 1, 1, "nwtkv", "Serve it; the first line on standard output says where", run_run },
-  { "user add", "DIR NAME", 2, 2, "rm", "Add a user; the password comes on standard input", run_user_add },
-  { "user set", "DIR NAME [FIELD=VALUE]…", 2, 1000, "rme", "Change roles, teams or fields of a user", run_user_set },
+  { "init", "DIR", 1, 1, "adcl",
+    "Make a workspace; the password of --admin comes on standard input", run_init },
+  { "run", "DIR", 1, 1, "nwtkv", "Serve it; the first line on standard output says where",
+    run_run },
+  { "user add", "DIR NAME", 2, 2, "rm", "Add a user; the password comes on standard input",
+    run_user_add },
+  { "user set", "DIR NAME [FIELD=VALUE]…", 2, 1000, "rme",
+    "Change roles, teams or fields of a user", run_user_set },
   { "user list", "DIR", 1, 1, "", "List users", run_user_list },
-  { "user disable", "DIR NAME", 2, 2, "", "Sign a user out everywhere and refuse further sign-ins", run_user_disable },
-  { "user password", "DIR NAME", 2, 2, "", "Set a password, which comes on standard input", run_user_password },
-  { "backup", "DIR FILE", 2, 2, "", "Write everything into one file, also while the server runs", run_backup },
+  { "user disable", "DIR NAME", 2, 2, "", "Sign a user out everywhere and refuse further sign-ins",
+    run_user_disable },
+  { "user password", "DIR NAME", 2, 2, "", "Set a password, which comes on standard input",
+    run_user_password },
+  { "backup", "DIR FILE", 2, 2, "", "Write everything into one file, also while the server runs",
+    run_backup },
   { "restore", "FILE DIR", 2, 2, "", "Make a workspace from a backup", run_restore },
   { "check", "DIR", 1, 1, "", "Examine a workspace and say what is wrong with it", run_check },
 };
@@ -420,7 +436,8 @@ find_command (int argc, char **argv, int *used)
       g_auto (GStrv) words = g_strsplit (commands[i].name, " ", 2);
       int n = (int) g_strv_length (words);
 
-      if (argc > n && strcmp (argv[1], words[0]) == 0 && (n == 1 || strcmp (argv[2], words[1]) == 0))
+      if (argc > n && strcmp (argv[1], words[0]) == 0
+          && (n == 1 || strcmp (argv[2], words[1]) == 0))
         {
           *used = n;
           return &commands[i];
@@ -439,18 +456,26 @@ static gboolean
 parse (const Command *command, int argc, char **argv, Options *options, GError **error)
 {
   const GOptionEntry all[] = {
-    { "admin", 'a', 0, G_OPTION_ARG_STRING, &options->admin, "Login name of the first user", "NAME" },
+    { "admin", 'a', 0, G_OPTION_ARG_STRING, &options->admin, "Login name of the first user",
+      "NAME" },
     { "demo", 'd', 0, G_OPTION_ARG_NONE, &options->demo, "Fill it with a demo company", NULL },
-    { "database", 'd', 0, G_OPTION_ARG_STRING, &options->database, "postgresql://… instead of SQLite in DIR", "URI" },
-    { "currency", 'c', 0, G_OPTION_ARG_STRING, &options->currency, "What amounts are in (default CNY)", "CODE" },
-    { "locale", 'l', 0, G_OPTION_ARG_STRING, &options->locale, "Language of what the server writes (en, zh_CN)", "LOCALE" },
-    { "listen", 'n', 0, G_OPTION_ARG_STRING, &options->listen, "Where to listen (default " KT_FRONT_LISTEN "); port 0 picks one", "HOST:PORT" },
+    { "database", 'd', 0, G_OPTION_ARG_STRING, &options->database,
+      "postgresql://… instead of SQLite in DIR", "URI" },
+    { "currency", 'c', 0, G_OPTION_ARG_STRING, &options->currency,
+      "What amounts are in (default CNY)", "CODE" },
+    { "locale", 'l', 0, G_OPTION_ARG_STRING, &options->locale,
+      "Language of what the server writes (en, zh_CN)", "LOCALE" },
+    { "listen", 'n', 0, G_OPTION_ARG_STRING, &options->listen,
+      "Where to listen (default " KT_FRONT_LISTEN "); port 0 picks one", "HOST:PORT" },
     { "workers", 'w', 0, G_OPTION_ARG_INT, &options->workers, "Threads that answer requests", "N" },
     { "tls-cert", 't', 0, G_OPTION_ARG_FILENAME, &options->tls_cert, "Certificate, PEM", "FILE" },
     { "tls-key", 'k', 0, G_OPTION_ARG_FILENAME, &options->tls_key, "Its key, PEM", "FILE" },
-    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose, "A line on standard error for every request", NULL },
-    { "role", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &options->roles, "A role by name; may be repeated", "ROLE" },
-    { "team", 'm', 0, G_OPTION_ARG_STRING_ARRAY, &options->teams, "A team by name; may be repeated", "TEAM" },
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
+      "A line on standard error for every request", NULL },
+    { "role", 'r', 0, G_OPTION_ARG_STRING_ARRAY, &options->roles, "A role by name; may be repeated",
+      "ROLE" },
+    { "team", 'm', 0, G_OPTION_ARG_STRING_ARRAY, &options->teams, "A team by name; may be repeated",
+      "TEAM" },
     { "enable", 'e', 0, G_OPTION_ARG_NONE, &options->enable, "Let a disabled user in again", NULL },
   };
   g_autofree char *words = g_strdup_printf ("- kontor-server %s %s", command->name, command->words);
@@ -467,14 +492,16 @@ parse (const Command *command, int argc, char **argv, Options *options, GError *
         entries[n] = all[i];
         entries[n++].short_name = 0;
       }
-  entries[n++] = (GOptionEntry) { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, "Print JSON", NULL };
-  entries[n++] = (GOptionEntry) { "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this", NULL };
+  entries[n++] =
+    (GOptionEntry){ "json", 0, 0, G_OPTION_ARG_NONE, &options->json, "Print JSON", NULL };
+  entries[n++] = (GOptionEntry){ "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this", NULL };
   g_option_context_set_help_enabled (context, FALSE);
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_summary (context, command->summary);
   if (!g_option_context_parse_strv (context, &list, &local))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s; kontor-server %s --help shows what there is", local->message,
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "%s; kontor-server %s --help shows what there is", local->message,
                    command->name);
       return FALSE;
     }
@@ -483,7 +510,8 @@ parse (const Command *command, int argc, char **argv, Options *options, GError *
       g_autofree char *text = g_option_context_get_help (context, TRUE, NULL);
       const char *rest = strstr (text, "\n\n");
 
-      fprintf (stdout, "Usage: kontor-server %s [OPTION]… %s%s", command->name, command->words, rest != NULL ? rest : "\n");
+      fprintf (stdout, "Usage: kontor-server %s [OPTION]… %s%s", command->name, command->words,
+               rest != NULL ? rest : "\n");
       return FALSE;
     }
   /* list[0] is the program; "--" may stand between options and words. */
@@ -491,7 +519,8 @@ parse (const Command *command, int argc, char **argv, Options *options, GError *
   n = g_strv_length (options->words);
   if (n >= command->min && n <= command->max)
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Usage: kontor-server %s [OPTION]… %s", command->name, command->words);
+  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Usage: kontor-server %s [OPTION]… %s",
+               command->name, command->words);
   return FALSE;
 }
 
@@ -505,7 +534,9 @@ kt_server_main (int argc, char **argv)
   int used = 0;
 
   setlocale (LC_ALL, "");
-  if (argc > 1 && (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0 || strcmp (argv[1], "help") == 0))
+  if (argc > 1
+      && (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0
+          || strcmp (argv[1], "help") == 0))
     {
       print_overview (stdout);
       return 0;

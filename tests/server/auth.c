@@ -11,11 +11,19 @@
 #include "base/kt-error.h"
 
 static KtReply *
-login (Fixture *fixture, const char *user, const char *password, const char *device, const char *peer)
+login (Fixture *fixture,
+       const char *user,
+       const char *password,
+       const char *device,
+       const char *peer)
 {
-  g_autofree char *body = device != NULL
-                            ? g_strdup_printf ("{\"user\":\"%s\",\"password\":\"%s\",\"device\":{\"id\":\"%s\",\"name\":\"d\"}}", user, password, device)
-                            : g_strdup_printf ("{\"user\":\"%s\",\"password\":\"%s\",\"device\":{\"name\":\"d\"}}", user, password);
+  g_autofree char *body =
+    device != NULL
+      ? g_strdup_printf (
+        "{\"user\":\"%s\",\"password\":\"%s\",\"device\":{\"id\":\"%s\",\"name\":\"d\"}}", user,
+        password, device)
+      : g_strdup_printf ("{\"user\":\"%s\",\"password\":\"%s\",\"device\":{\"name\":\"d\"}}", user,
+                         password);
   g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_LOGIN);
 
   request->range_start = -1;
@@ -53,7 +61,7 @@ static void
 test_login (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
-  g_autoptr (KtReply) reply = login (fixture, "ADA", "secret", NULL, NULL);   /* names are folded */
+  g_autoptr (KtReply) reply = login (fixture, "ADA", "secret", NULL, NULL); /* names are folded */
   g_autoptr (KtJson) json = reply_json (reply);
   const KtJson *user = kt_json_get (json, "user");
 
@@ -61,7 +69,8 @@ test_login (void)
   g_assert_cmpuint (strlen (kt_json_get_string (json, "token", "")), >=, 43);
   g_assert_true (kt_json_get_bool (user, "admin", FALSE));
   g_assert_cmpstr (kt_json_get_string (user, "user_name", NULL), ==, "ada");
-  g_assert_cmpstr (kt_json_get_string (json, "schema", NULL), ==, kt_schema_digest (kt_core_schema (fixture->core)));
+  g_assert_cmpstr (kt_json_get_string (json, "schema", NULL), ==,
+                   kt_schema_digest (kt_core_schema (fixture->core)));
   g_assert_cmpstr (kt_json_get_string (json, "currency", NULL), ==, "CNY");
   g_assert_cmpint (kt_json_get_int (json, "last_number", -1), ==, 0);
   g_assert_nonnull (kt_json_get_string (json, "epoch", NULL));
@@ -94,8 +103,10 @@ test_token_is_hashed (void)
 
   g_assert_true (kt_core_user_password (fixture->core, "ben", password, NULL));
   g_assert_cmpuint (login_status (fixture, "ben", password, NULL), ==, 200);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_token WHERE length(hash) = 32"), ==, 2);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_login WHERE hash LIKE '$argon2id$%'"), ==, 3);
+  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_token WHERE length(hash) = 32"), ==,
+                   2);
+  g_assert_cmpint (
+    count_sql (fixture, "SELECT count(*) FROM kt_login WHERE hash LIKE '$argon2id$%'"), ==, 3);
   for (guint i = 0; i < 2; i++)
     {
       g_autofree char *text = NULL;
@@ -198,12 +209,14 @@ static void
 test_bad_tokens (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
-  static const char *const tokens[] = { "", "x", "Bearer x", "' OR 1=1 --", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+  static const char *const tokens[] = { "", "x", "Bearer x", "' OR 1=1 --",
+                                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
 
   for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
     for (int e = KT_ENDPOINT_LOGOUT; e < KT_ENDPOINT_LIVE; e++)
       {
-        g_autoptr (KtReply) reply = ask (fixture, e, tokens[i], NULL, e == KT_ENDPOINT_PUSH ? "[]" : NULL);
+        g_autoptr (KtReply) reply =
+          ask (fixture, e, tokens[i], NULL, e == KT_ENDPOINT_PUSH ? "[]" : NULL);
 
         g_assert_cmpuint (reply->status, ==, 401);
       }
@@ -213,9 +226,16 @@ static void
 test_bad_bodies (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
-  static const char *const bodies[] = { "", "{", "[]", "{}", "{\"user\":7,\"password\":true}", "{\"user\":\"ada\"}",
-                                        "{\"user\":\"ada\",\"password\":\"secret\",\"device\":{\"id\":\"nonsense\"}}",
-                                        "{\"user\":\"\\u0000\",\"password\":\"x\"}" };
+  static const char *const bodies[] = {
+    "",
+    "{",
+    "[]",
+    "{}",
+    "{\"user\":7,\"password\":true}",
+    "{\"user\":\"ada\"}",
+    "{\"user\":\"ada\",\"password\":\"secret\",\"device\":{\"id\":\"nonsense\"}}",
+    "{\"user\":\"\\u0000\",\"password\":\"x\"}"
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
     {
@@ -339,7 +359,9 @@ static void
 test_init_refuses (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
-  KtInitOptions options = { .admin = "ada", .password = "secret", .schema_dir = fixture_schema_dir };
+  KtInitOptions options = { .admin = "ada",
+                            .password = "secret",
+                            .schema_dir = fixture_schema_dir };
   g_autofree char *fresh = g_strconcat (fixture->dir, "-2", NULL);
   g_autoptr (GError) error = NULL;
 
@@ -368,7 +390,8 @@ test_init_refuses (void)
 
     g_assert_no_error (error);
     currency = kt_object_field (kt_schema_object (kt_core_schema (core), "quote"), "currency");
-    g_assert_cmpstr (kt_json_string (currency->default_value, NULL), ==, "01900000-0000-7000-8000-000000000303");
+    g_assert_cmpstr (kt_json_string (currency->default_value, NULL), ==,
+                     "01900000-0000-7000-8000-000000000303");
   }
   fixture_remove (fresh);
 }

@@ -22,7 +22,8 @@ check_rules (Device *device)
       g_autoptr (GPtrArray) problems = kt_rules_check (NULL, record, "en");
 
       for (guint i = 0; problems != NULL && i < problems->len; i++)
-        g_error ("%s: %s", ((KtRecord *) record)->object->name, ((KtProblem *) problems->pdata[i])->message);
+        g_error ("%s: %s", ((KtRecord *) record)->object->name,
+                 ((KtProblem *) problems->pdata[i])->message);
     }
 }
 
@@ -44,7 +45,9 @@ test_demo (gconstpointer data)
 {
   /* A Monday, a Saturday, a Sunday. */
   gint64 day = GPOINTER_TO_INT (data) * G_GINT64_CONSTANT (86400000000);
-  KtInitOptions options = { .admin = "demo", .password = "secret", .schema_dir = fixture_schema_dir, .demo = TRUE };
+  KtInitOptions options = {
+    .admin = "demo", .password = "secret", .schema_dir = fixture_schema_dir, .demo = TRUE
+  };
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) demo = NULL;
   g_autoptr (Device) anna = NULL;
@@ -64,7 +67,7 @@ test_demo (gconstpointer data)
   assert_sound (fixture);
 
   demo = device_new (fixture, "demo");
-  anna = device_new (fixture, "anna");     /* the story's people have the administrator's password */
+  anna = device_new (fixture, "anna"); /* the story's people have the administrator's password */
   pull (demo, 0);
   assert_equal (demo);
   check_rules (demo);
@@ -76,8 +79,10 @@ test_demo (gconstpointer data)
   g_assert_cmpuint (count (demo, "team"), ==, 3);
   open = reviews (demo);
   g_assert_cmpuint (open->len, ==, 0);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_order WHERE f_total IS NULL"), ==, 0);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_case WHERE f_number IS NULL"), ==, 0);
+  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_order WHERE f_total IS NULL"), ==,
+                   0);
+  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_case WHERE f_number IS NULL"), ==,
+                   0);
   /* Nothing that has happened lies in the future. */
   {
     char now[KT_TIME_SIZE];

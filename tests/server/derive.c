@@ -9,14 +9,14 @@
 #include <string.h>
 
 #define STAGE(n) "01900000-0000-7000-8000-0000000001" n
-#define FIRST    STAGE ("11")
+#define FIRST STAGE ("11")
 #define SOLUTION STAGE ("13")
-#define WON      STAGE ("16")
+#define WON STAGE ("16")
 
 typedef struct
 {
   Fixture *fixture;
-  Device  *ben, *ada;
+  Device *ben, *ada;
 } Set;
 
 static void
@@ -50,7 +50,9 @@ edit (Device *device, const char *object, const char *id, const char *fields)
 static void
 test_new_record (Set *set, gconstpointer data)
 {
-  g_autofree char *id = create (set->ben, "account", "\"name\":[null,\"Acme\"],\"website\":[null,\"https://www.acme.example/x\"]");
+  g_autofree char *id =
+    create (set->ben, "account",
+            "\"name\":[null,\"Acme\"],\"website\":[null,\"https://www.acme.example/x\"]");
   g_autofree char *owner = NULL;
   g_autofree char *made_by = NULL;
   g_autofree char *teams = NULL;
@@ -61,7 +63,7 @@ test_new_record (Set *set, gconstpointer data)
   teams = value (set->ben, "account", id, "teams");
   g_assert_true (strstr (owner, set->ben->user) != NULL);
   g_assert_true (strstr (made_by, set->ben->user) != NULL);
-  g_assert_cmpuint (strlen (teams), ==, 40);   /* one id: the owner's default team */
+  g_assert_cmpuint (strlen (teams), ==, 40); /* one id: the owner's default team */
   assert_value (set->ben, "account", id, "type", "\"prospect\"");
   assert_value (set->ben, "account", id, "origin", "\"client\"");
   assert_value (set->ben, "account", id, "domain", "\"acme.example\"");
@@ -90,8 +92,9 @@ test_auto_number (Set *set, gconstpointer data)
 static void
 test_stages (Set *set, gconstpointer data)
 {
-  g_autofree char *id = create (set->ben, "opportunity",
-                                "\"name\":[null,\"Deal\"],\"amount\":[null,{\"amount\":\"200\",\"currency\":\"CNY\"}],\"close_date\":[null,\"2026-07-01\"]");
+  g_autofree char *id = create (
+    set->ben, "opportunity",
+    "\"name\":[null,\"Deal\"],\"amount\":[null,{\"amount\":\"200\",\"currency\":\"CNY\"}],\"close_date\":[null,\"2026-07-01\"]");
   GHashTableIter iter;
   gpointer record;
   guint trail = 0;
@@ -100,7 +103,8 @@ test_stages (Set *set, gconstpointer data)
   assert_value (set->ben, "opportunity", id, "stage", "\"" FIRST "\"");
   assert_value (set->ben, "opportunity", id, "status", "\"open\"");
   assert_value (set->ben, "opportunity", id, "probability", "\"10\"");
-  assert_value (set->ben, "opportunity", id, "weighted_amount", "{\"amount\":\"20\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "opportunity", id, "weighted_amount",
+                "{\"amount\":\"20\",\"currency\":\"CNY\"}");
   assert_value (set->ben, "opportunity", id, "stage_entered_at", "\"2026-05-28T08:00:00.000Z\"");
 
   edit (set->ben, "opportunity", id, "\"stage\":[\"" FIRST "\",\"" SOLUTION "\"]");
@@ -109,13 +113,15 @@ test_stages (Set *set, gconstpointer data)
   assert_value (set->ben, "opportunity", id, "forecast_category", "\"best_case\"");
 
   /* What the person says counts. */
-  edit (set->ben, "opportunity", id, "\"stage\":[\"" SOLUTION "\",\"" WON "\"],\"probability\":[\"50\",\"99\"]");
+  edit (set->ben, "opportunity", id,
+        "\"stage\":[\"" SOLUTION "\",\"" WON "\"],\"probability\":[\"50\",\"99\"]");
   pull (set->ben, 0);
   assert_value (set->ben, "opportunity", id, "status", "\"won\"");
   assert_value (set->ben, "opportunity", id, "probability", "\"99\"");
   assert_value (set->ben, "opportunity", id, "closed_at", "\"2026-05-28T08:00:00.000Z\"");
 
-  edit (set->ben, "opportunity", id, "\"stage\":[\"" WON "\",\"" SOLUTION "\"],\"close_date\":[\"2026-07-01\",\"2026-08-01\"]");
+  edit (set->ben, "opportunity", id,
+        "\"stage\":[\"" WON "\",\"" SOLUTION "\"],\"close_date\":[\"2026-07-01\",\"2026-08-01\"]");
   pull (set->ben, 0);
   assert_value (set->ben, "opportunity", id, "closed_at", "null");
   assert_value (set->ben, "opportunity", id, "close_date_moves", "1");
@@ -130,7 +136,9 @@ test_stages (Set *set, gconstpointer data)
 static void
 test_closed_in_the_past (Set *set, gconstpointer data)
 {
-  g_autofree char *id = create (set->ben, "opportunity", "\"name\":[null,\"Old\"],\"stage\":[null,\"" WON "\"],\"close_date\":[null,\"2017-03-01\"]");
+  g_autofree char *id = create (set->ben, "opportunity",
+                                "\"name\":[null,\"Old\"],\"stage\":[null,\"" WON
+                                "\"],\"close_date\":[null,\"2017-03-01\"]");
 
   pull (set->ben, 0);
   assert_value (set->ben, "opportunity", id, "status", "\"won\"");
@@ -141,7 +149,8 @@ test_closed_in_the_past (Set *set, gconstpointer data)
 static void
 test_copy_follows (Set *set, gconstpointer data)
 {
-  g_autofree char *id = create (set->ben, "opportunity", "\"name\":[null,\"Deal\"],\"stage\":[null,\"" SOLUTION "\"]");
+  g_autofree char *id =
+    create (set->ben, "opportunity", "\"name\":[null,\"Deal\"],\"stage\":[null,\"" SOLUTION "\"]");
 
   edit (set->ada, "pipeline_stage", SOLUTION, "\"type\":[\"open\",\"lost\"]");
   pull (set->ben, 0);
@@ -152,17 +161,25 @@ static char *
 make_quote (Device *device, const char *more)
 {
   g_autofree char *account = create (device, "account", "\"name\":[null,\"A\"]");
-  g_autofree char *fields = g_strdup_printf ("\"name\":[null,\"Q\"],\"account\":[null,\"%s\"],\"quote_date\":[null,\"2026-05-01\"]%s", account, more);
+  g_autofree char *fields = g_strdup_printf (
+    "\"name\":[null,\"Q\"],\"account\":[null,\"%s\"],\"quote_date\":[null,\"2026-05-01\"]%s",
+    account, more);
 
   return create (device, "quote", fields);
 }
 
 static char *
-make_line (Device *device, const char *object, const char *parent, const char *qty, const char *price, const char *more)
+make_line (Device *device,
+           const char *object,
+           const char *parent,
+           const char *qty,
+           const char *price,
+           const char *more)
 {
-  g_autofree char *fields = g_strdup_printf ("\"parent\":[null,{\"object\":\"%s\",\"id\":\"%s\"}],\"qty\":[null,\"%s\"],"
-                                             "\"unit_price\":[null,{\"amount\":\"%s\",\"currency\":\"CNY\"}]%s",
-                                             object, parent, qty, price, more);
+  g_autofree char *fields =
+    g_strdup_printf ("\"parent\":[null,{\"object\":\"%s\",\"id\":\"%s\"}],\"qty\":[null,\"%s\"],"
+                     "\"unit_price\":[null,{\"amount\":\"%s\",\"currency\":\"CNY\"}]%s",
+                     object, parent, qty, price, more);
 
   return create (device, "line_item", fields);
 }
@@ -170,22 +187,29 @@ make_line (Device *device, const char *object, const char *parent, const char *q
 static void
 test_totals (Set *set, gconstpointer data)
 {
-  g_autofree char *quote = make_quote (set->ben, ",\"shipping\":[null,{\"amount\":\"5\",\"currency\":\"CNY\"}],\"discount_pct\":[null,\"10\"]");
-  g_autofree char *a = make_line (set->ben, "quote", quote, "2", "100", ",\"tax_rate\":[null,\"19\"]");
-  g_autofree char *b = make_line (set->ben, "quote", quote, "1", "50.5", ",\"discount_pct\":[null,\"10\"]");
+  g_autofree char *quote = make_quote (
+    set->ben,
+    ",\"shipping\":[null,{\"amount\":\"5\",\"currency\":\"CNY\"}],\"discount_pct\":[null,\"10\"]");
+  g_autofree char *a =
+    make_line (set->ben, "quote", quote, "2", "100", ",\"tax_rate\":[null,\"19\"]");
+  g_autofree char *b =
+    make_line (set->ben, "quote", quote, "1", "50.5", ",\"discount_pct\":[null,\"10\"]");
   g_autofree char *remove = NULL;
 
   pull (set->ben, 0);
   assert_value (set->ben, "line_item", a, "total", "{\"amount\":\"238\",\"currency\":\"CNY\"}");
-  assert_value (set->ben, "line_item", b, "subtotal", "{\"amount\":\"45.45\",\"currency\":\"CNY\"}");
-  assert_value (set->ben, "quote", quote, "subtotal", "{\"amount\":\"245.45\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "line_item", b, "subtotal",
+                "{\"amount\":\"45.45\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "quote", quote, "subtotal",
+                "{\"amount\":\"245.45\",\"currency\":\"CNY\"}");
   assert_value (set->ben, "quote", quote, "tax", "{\"amount\":\"38\",\"currency\":\"CNY\"}");
   /* 283.45 − 24.55 + 5 */
   assert_value (set->ben, "quote", quote, "total", "{\"amount\":\"263.9\",\"currency\":\"CNY\"}");
 
   edit (set->ben, "line_item", a, "\"qty\":[\"2\",\"3\"]");
   pull (set->ben, 0);
-  assert_value (set->ben, "quote", quote, "subtotal", "{\"amount\":\"345.45\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "quote", quote, "subtotal",
+                "{\"amount\":\"345.45\",\"currency\":\"CNY\"}");
   edit (set->ben, "quote", quote, "\"discount_pct\":[\"10\",null]");
   pull (set->ben, 0);
   assert_value (set->ben, "quote", quote, "total", "{\"amount\":\"407.45\",\"currency\":\"CNY\"}");
@@ -193,7 +217,8 @@ test_totals (Set *set, gconstpointer data)
   remove = op_delete ("line_item", a, 0);
   push_outcome (set->ben, remove);
   pull (set->ben, 0);
-  assert_value (set->ben, "quote", quote, "subtotal", "{\"amount\":\"45.45\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "quote", quote, "subtotal",
+                "{\"amount\":\"45.45\",\"currency\":\"CNY\"}");
   g_free (remove);
   remove = op_delete ("line_item", b, 0);
   push_outcome (set->ben, remove);
@@ -209,7 +234,9 @@ test_line_moves (Set *set, gconstpointer data)
   g_autofree char *two = make_quote (set->ben, "");
   g_autofree char *a = make_line (set->ben, "quote", one, "1", "10", "");
   g_autofree char *b = make_line (set->ben, "quote", one, "1", "7", "");
-  g_autofree char *move = g_strdup_printf ("\"parent\":[{\"object\":\"quote\",\"id\":\"%s\"},{\"object\":\"quote\",\"id\":\"%s\"}]", one, two);
+  g_autofree char *move = g_strdup_printf (
+    "\"parent\":[{\"object\":\"quote\",\"id\":\"%s\"},{\"object\":\"quote\",\"id\":\"%s\"}]", one,
+    two);
 
   edit (set->ben, "line_item", a, move);
   pull (set->ben, 0);
@@ -223,8 +250,10 @@ test_mixed_currencies (Set *set, gconstpointer data)
 {
   g_autofree char *quote = make_quote (set->ben, "");
   g_autofree char *a = make_line (set->ben, "quote", quote, "1", "10", "");
-  g_autofree char *fields = g_strdup_printf ("\"parent\":[null,{\"object\":\"quote\",\"id\":\"%s\"}],\"qty\":[null,\"1\"],"
-                                             "\"unit_price\":[null,{\"amount\":\"1\",\"currency\":\"EUR\"}]", quote);
+  g_autofree char *fields =
+    g_strdup_printf ("\"parent\":[null,{\"object\":\"quote\",\"id\":\"%s\"}],\"qty\":[null,\"1\"],"
+                     "\"unit_price\":[null,{\"amount\":\"1\",\"currency\":\"EUR\"}]",
+                     quote);
   g_autofree char *b = create (set->ben, "line_item", fields);
 
   pull (set->ben, 0);
@@ -248,8 +277,10 @@ test_totals_at_once (Set *set, gconstpointer data)
 
   g_assert_cmpint (push_outcome (set->ben, ops), ==, KT_OUTCOME_APPLIED);
   pull (set->ben, 0);
-  assert_value (set->ben, "opportunity", deal, "amount", "{\"amount\":\"10\",\"currency\":\"CNY\"}");
-  assert_value (set->ben, "opportunity", given, "amount", "{\"amount\":\"99\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "opportunity", deal, "amount",
+                "{\"amount\":\"10\",\"currency\":\"CNY\"}");
+  assert_value (set->ben, "opportunity", given, "amount",
+                "{\"amount\":\"99\",\"currency\":\"CNY\"}");
 }
 
 static void
@@ -275,7 +306,8 @@ static void
 test_computed_is_refused (Set *set, gconstpointer data)
 {
   g_autofree char *id = new_id (set->fixture);
-  g_autofree char *op = op_create ("account", id, "\"name\":[null,\"A\"],\"created_at\":[null,\"1999-01-01T00:00:00.000Z\"]");
+  g_autofree char *op = op_create (
+    "account", id, "\"name\":[null,\"A\"],\"created_at\":[null,\"1999-01-01T00:00:00.000Z\"]");
 
   g_assert_cmpint (push_outcome (set->ben, op), ==, KT_OUTCOME_REFUSED);
 }
@@ -283,7 +315,11 @@ test_computed_is_refused (Set *set, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const struct { const char *path; void (*run) (Set *, gconstpointer); } cases[] = {
+  static const struct
+  {
+    const char *path;
+    void (*run) (Set *, gconstpointer);
+  } cases[] = {
     { "new-record", test_new_record },
     { "auto-number", test_auto_number },
     { "stages", test_stages },

@@ -66,7 +66,11 @@ Fixture *
 fixture_new_on (const char *database)
 {
   Fixture *fixture = g_new0 (Fixture, 1);
-  KtInitOptions options = { .name = NULL, .admin = "ada", .password = "secret", .schema_dir = fixture_schema_dir, .database = database };
+  KtInitOptions options = { .name = NULL,
+                            .admin = "ada",
+                            .password = "secret",
+                            .schema_dir = fixture_schema_dir,
+                            .database = database };
   static const char *const rep[] = { "Sales rep", NULL };
   static const char *const team[] = { "North", NULL };
   g_autoptr (GError) error = NULL;
@@ -74,7 +78,7 @@ fixture_new_on (const char *database)
   fixture->dir = g_dir_make_tmp ("kontor-server-XXXXXX", &error);
   g_assert_no_error (error);
   fixture->now_us = G_GINT64_CONSTANT (1780000000000000);
-  fixture->env = (KtEnv) { now_us, monotonic_us, random_bytes, fixture };
+  fixture->env = (KtEnv){ now_us, monotonic_us, random_bytes, fixture };
   kt_core_init (fixture->dir, &options, &fixture->env, &error);
   g_assert_no_error (error);
   fixture->core = kt_core_open (fixture->dir, &fixture->env, &error);
@@ -173,7 +177,8 @@ Device *
 device_new (Fixture *fixture, const char *user)
 {
   Device *device = g_new0 (Device, 1);
-  g_autofree char *body = g_strdup_printf ("{\"user\":\"%s\",\"password\":\"secret\",\"device\":{\"name\":\"test\"}}", user);
+  g_autofree char *body = g_strdup_printf (
+    "{\"user\":\"%s\",\"password\":\"secret\",\"device\":{\"name\":\"test\"}}", user);
   g_autoptr (KtReply) reply = ask (fixture, KT_ENDPOINT_LOGIN, NULL, NULL, body);
   g_autoptr (KtJson) json = reply_json (reply);
 
@@ -183,7 +188,8 @@ device_new (Fixture *fixture, const char *user)
   device->id = g_strdup (kt_json_get_string (json, "device", NULL));
   device->user = g_strdup (kt_json_get_string (kt_json_get (json, "user"), "id", NULL));
   device->number = kt_json_get_int (json, "last_number", -1);
-  device->records = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) kt_record_unref);
+  device->records =
+    g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) kt_record_unref);
   g_assert_nonnull (device->token);
   return device;
 }
@@ -202,16 +208,18 @@ device_free (Device *device)
 char *
 push_body (const Device *device, gint64 number, const char *ops)
 {
-  return g_strdup_printf ("{\"device\":\"%s\",\"mutations\":[{\"number\":%" G_GINT64_FORMAT
-                          ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[%s]}]}",
-                          device->id, number, ops);
+  return g_strdup_printf (
+    "{\"device\":\"%s\",\"mutations\":[{\"number\":%" G_GINT64_FORMAT
+    ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[%s]}]}",
+    device->id, number, ops);
 }
 
 KtVerdict
 push_full (Device *device, const char *members)
 {
-  g_autofree char *body = g_strdup_printf ("{\"device\":\"%s\",\"mutations\":[{\"number\":%" G_GINT64_FORMAT ",%s}]}",
-                                           device->id, device->number + 1, members);
+  g_autofree char *body =
+    g_strdup_printf ("{\"device\":\"%s\",\"mutations\":[{\"number\":%" G_GINT64_FORMAT ",%s}]}",
+                     device->id, device->number + 1, members);
   g_autoptr (KtReply) reply = ask (device->fixture, KT_ENDPOINT_PUSH, device->token, NULL, body);
   g_autoptr (KtJson) json = reply_json (reply);
   g_autoptr (GError) error = NULL;
@@ -231,7 +239,8 @@ push_full (Device *device, const char *members)
 KtVerdict
 push (Device *device, const char *ops)
 {
-  g_autofree char *members = g_strdup_printf ("\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[%s]", ops);
+  g_autofree char *members =
+    g_strdup_printf ("\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[%s]", ops);
 
   return push_full (device, members);
 }
@@ -292,7 +301,8 @@ pull_page (Device *device, guint limit, guint *rows)
   reply = kt_core_handle (device->fixture->core, request);
   g_assert_cmpuint (reply->status, ==, 200);
   g_assert_cmpstr (reply->content_type, ==, KT_WIRE_CONTENT_PAGE);
-  page = kt_page_open (kt_core_schema (device->fixture->core), g_steal_pointer (&reply->body), &error);
+  page =
+    kt_page_open (kt_core_schema (device->fixture->core), g_steal_pointer (&reply->body), &error);
   g_assert_no_error (error);
   while ((event = kt_page_next (page, &error)) != KT_PAGE_END)
     {
@@ -346,7 +356,11 @@ value (Device *device, const char *object, const char *id, const char *field)
 }
 
 void
-assert_value (Device *device, const char *object, const char *id, const char *field, const char *json)
+assert_value (Device *device,
+              const char *object,
+              const char *id,
+              const char *field,
+              const char *json)
 {
   g_autofree char *found = value (device, object, id, field);
 
@@ -373,29 +387,33 @@ new_id (Fixture *fixture)
 char *
 op_create (const char *object, const char *id, const char *fields)
 {
-  return g_strdup_printf ("{\"op\":\"create\",\"object\":\"%s\",\"id\":\"%s\",\"fields\":{%s}}", object, id, fields);
+  return g_strdup_printf ("{\"op\":\"create\",\"object\":\"%s\",\"id\":\"%s\",\"fields\":{%s}}",
+                          object, id, fields);
 }
 
 char *
 op_update (const char *object, const char *id, gint64 base_rev, const char *fields)
 {
-  return g_strdup_printf ("{\"op\":\"update\",\"object\":\"%s\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT
-                          ",\"fields\":{%s}}",
-                          object, id, base_rev, fields);
+  return g_strdup_printf (
+    "{\"op\":\"update\",\"object\":\"%s\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT
+    ",\"fields\":{%s}}",
+    object, id, base_rev, fields);
 }
 
 char *
 op_delete (const char *object, const char *id, gint64 base_rev)
 {
-  return g_strdup_printf ("{\"op\":\"delete\",\"object\":\"%s\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT "}",
-                          object, id, base_rev);
+  return g_strdup_printf (
+    "{\"op\":\"delete\",\"object\":\"%s\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT "}", object,
+    id, base_rev);
 }
 
 char *
 op_restore (const char *object, const char *id, gint64 base_rev)
 {
-  return g_strdup_printf ("{\"op\":\"restore\",\"object\":\"%s\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT "}",
-                          object, id, base_rev);
+  return g_strdup_printf (
+    "{\"op\":\"restore\",\"object\":\"%s\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT "}",
+    object, id, base_rev);
 }
 
 char *

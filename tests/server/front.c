@@ -18,17 +18,17 @@
 
 typedef struct
 {
-  Fixture     *fixture;
-  KtFront     *front;
-  GThread     *thread;
-  GMainLoop   *loop;
+  Fixture *fixture;
+  KtFront *front;
+  GThread *thread;
+  GMainLoop *loop;
   SoupSession *session;
-  char        *uri;
-  char        *token;      /* of ben */
-  char        *device;
-  const char  *listen;
-  GMutex       mutex;
-  GCond        cond;
+  char *uri;
+  char *token; /* of ben */
+  char *device;
+  const char *listen;
+  GMutex mutex;
+  GCond cond;
 } Net;
 
 static gboolean
@@ -43,7 +43,9 @@ serve (gpointer data)
 {
   Net *net = data;
   g_autoptr (GMainContext) context = g_main_context_new ();
-  KtFrontOptions options = { .dir = net->fixture->dir, .listen = net->listen, .workers = 3, .env = kt_system_env () };
+  KtFrontOptions options = {
+    .dir = net->fixture->dir, .listen = net->listen, .workers = 3, .env = kt_system_env ()
+  };
   g_autoptr (GError) error = NULL;
 
   g_main_context_push_thread_default (context);
@@ -77,7 +79,13 @@ url (Net *net, const char *path)
 
 /* A request; the body of the answer. */
 static SoupMessage *
-send_full (Net *net, const char *method, const char *path, const char *token, const char *body, gssize len, GBytes **answer)
+send_full (Net *net,
+           const char *method,
+           const char *path,
+           const char *token,
+           const char *body,
+           gssize len,
+           GBytes **answer)
 {
   g_autofree char *address = url (net, path);
   SoupMessage *message = soup_message_new (method, address);
@@ -88,7 +96,8 @@ send_full (Net *net, const char *method, const char *path, const char *token, co
     {
       g_autofree char *header = g_strconcat ("Bearer ", token, NULL);
 
-      soup_message_headers_replace (soup_message_get_request_headers (message), "Authorization", header);
+      soup_message_headers_replace (soup_message_get_request_headers (message), "Authorization",
+                                    header);
     }
   if (body != NULL)
     {
@@ -127,8 +136,9 @@ static void
 sign_in (Net *net)
 {
   g_autoptr (GBytes) answer = NULL;
-  g_autoptr (SoupMessage) message = send_full (net, "POST", "/v1/login", NULL,
-                                               "{\"user\":\"ben\",\"password\":\"secret\",\"device\":{\"name\":\"t\"}}", -1, &answer);
+  g_autoptr (SoupMessage) message = send_full (
+    net, "POST", "/v1/login", NULL,
+    "{\"user\":\"ben\",\"password\":\"secret\",\"device\":{\"name\":\"t\"}}", -1, &answer);
   g_autoptr (KtJson) json = json_of (answer);
 
   g_assert_cmpuint (soup_message_get_status (message), ==, 200);
@@ -188,10 +198,12 @@ push_text (Net *net, gint64 number, guint n)
     {
       g_autofree char *id = new_id (net->fixture);
 
-      g_string_append_printf (text,
-                              "%s{\"number\":%" G_GINT64_FORMAT ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
-                              "\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]}",
-                              i > 0 ? "," : "", number + i, id);
+      g_string_append_printf (
+        text,
+        "%s{\"number\":%" G_GINT64_FORMAT
+        ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
+        "\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]}",
+        i > 0 ? "," : "", number + i, id);
     }
   g_string_append_c (text, ']');
   return g_string_free (g_steal_pointer (&text), FALSE);
@@ -215,9 +227,12 @@ test_round (Net *net, gconstpointer data)
   g_assert_cmpuint (status_of (net, "POST", "/v1/push", net->token, body), ==, 200);
   message = send_full (net, "GET", "/v1/pull", net->token, NULL, 0, &answer);
   g_assert_cmpuint (soup_message_get_status (message), ==, 200);
-  g_assert_cmpstr (soup_message_headers_get_content_type (soup_message_get_response_headers (message), NULL), ==, KT_WIRE_CONTENT_PAGE);
+  g_assert_cmpstr (
+    soup_message_headers_get_content_type (soup_message_get_response_headers (message), NULL), ==,
+    KT_WIRE_CONTENT_PAGE);
   /* Loopback is not worth the packing. */
-  g_assert_null (soup_message_headers_get_one (soup_message_get_response_headers (message), "Content-Encoding"));
+  g_assert_null (
+    soup_message_headers_get_one (soup_message_get_response_headers (message), "Content-Encoding"));
   page = kt_page_open (kt_core_schema (net->fixture->core), g_steal_pointer (&answer), &error);
   g_assert_no_error (error);
   while ((event = kt_page_next (page, &error)) != KT_PAGE_END)
@@ -233,7 +248,11 @@ test_round (Net *net, gconstpointer data)
 static void
 test_addresses (Net *net, gconstpointer data)
 {
-  static const char *const missing[] = { "/", "/v1", "/v1/", "/v1/hello/", "/v2/hello", "/v1/hello/x", "/favicon.ico", "/v1/blob/", "/v1/../v1/hello2", "/%00", "/v1/blob/a/b" };
+  static const char *const missing[] = {
+    "/",           "/v1",          "/v1/",      "/v1/hello/",       "/v2/hello",
+    "/v1/hello/x", "/favicon.ico", "/v1/blob/", "/v1/../v1/hello2", "/%00",
+    "/v1/blob/a/b"
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (missing); i++)
     {
@@ -241,15 +260,19 @@ test_addresses (Net *net, gconstpointer data)
       g_autoptr (SoupMessage) message = send_full (net, "GET", missing[i], NULL, NULL, 0, &answer);
 
       g_test_message ("%s: %u", missing[i], soup_message_get_status (message));
-      g_assert_true (soup_message_get_status (message) == 404 || soup_message_get_status (message) == 400);
+      g_assert_true (soup_message_get_status (message) == 404
+                     || soup_message_get_status (message) == 400);
     }
   {
     g_autoptr (GBytes) answer = NULL;
-    g_autoptr (SoupMessage) message = send_full (net, "DELETE", "/v1/push", net->token, NULL, 0, &answer);
+    g_autoptr (SoupMessage) message =
+      send_full (net, "DELETE", "/v1/push", net->token, NULL, 0, &answer);
     g_autoptr (KtJson) json = json_of (answer);
 
     g_assert_cmpuint (soup_message_get_status (message), ==, 405);
-    g_assert_cmpstr (soup_message_headers_get_one (soup_message_get_response_headers (message), "Allow"), ==, "POST");
+    g_assert_cmpstr (
+      soup_message_headers_get_one (soup_message_get_response_headers (message), "Allow"), ==,
+      "POST");
     g_assert_nonnull (kt_json_get_string (kt_json_get (json, "error"), "message", NULL));
   }
   {
@@ -257,7 +280,8 @@ test_addresses (Net *net, gconstpointer data)
     g_autoptr (SoupMessage) message = send_full (net, "GET", "/v1/hello", NULL, NULL, 0, NULL);
 
     for (guint i = 0; i < G_N_ELEMENTS (headers); i++)
-      g_assert_null (soup_message_headers_get_one (soup_message_get_response_headers (message), headers[i]));
+      g_assert_null (
+        soup_message_headers_get_one (soup_message_get_response_headers (message), headers[i]));
   }
   g_assert_cmpuint (status_of (net, "GET", "/v1/live", net->token, NULL), ==, 426);
   g_assert_cmpuint (status_of (net, "GET", "/v1/live", NULL, NULL), ==, 401);
@@ -267,7 +291,8 @@ static void
 test_etag (Net *net, gconstpointer data)
 {
   g_autoptr (SoupMessage) first = send_full (net, "GET", "/v1/schema", net->token, NULL, 0, NULL);
-  const char *etag = soup_message_headers_get_one (soup_message_get_response_headers (first), "ETag");
+  const char *etag =
+    soup_message_headers_get_one (soup_message_get_response_headers (first), "ETag");
   g_autofree char *address = url (net, "/v1/schema");
   g_autofree char *bearer = g_strconcat ("Bearer ", net->token, NULL);
   g_autoptr (SoupMessage) second = soup_message_new ("GET", address);
@@ -291,9 +316,20 @@ test_range (Net *net, gconstpointer data)
   g_autofree char *address = url (net, get);
   g_autofree char *bearer = g_strconcat ("Bearer ", net->token, NULL);
   g_autofree char *id = new_id (net->fixture);
-  g_autofree char *body = g_strdup_printf ("[{\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"file\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"n\"],\"sha256\":[null,\"%s\"]}}]}]", id, sha256);
-  static const struct { const char *range; const char *expect; guint status; const char *content; } ranges[] = {
-    { "bytes=2-4", "234", 206, "bytes 2-4/10" }, { "bytes=7-", "789", 206, "bytes 7-9/10" }, { "bytes=0-99", "0123456789", 206, "bytes 0-9/10" }, { NULL, "0123456789", 200, NULL },
+  g_autofree char *body = g_strdup_printf (
+    "[{\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"file\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"n\"],\"sha256\":[null,\"%s\"]}}]}]",
+    id, sha256);
+  static const struct
+  {
+    const char *range;
+    const char *expect;
+    guint status;
+    const char *content;
+  } ranges[] = {
+    { "bytes=2-4", "234", 206, "bytes 2-4/10" },
+    { "bytes=7-", "789", 206, "bytes 7-9/10" },
+    { "bytes=0-99", "0123456789", 206, "bytes 0-9/10" },
+    { NULL, "0123456789", 200, NULL },
   };
 
   g_assert_cmpuint (status_of (net, "PUT", put, net->token, "0123456789"), ==, 200);
@@ -303,13 +339,18 @@ test_range (Net *net, gconstpointer data)
       g_autoptr (SoupMessage) message = soup_message_new ("GET", address);
       g_autoptr (GBytes) bytes = NULL;
 
-      soup_message_headers_replace (soup_message_get_request_headers (message), "Authorization", bearer);
+      soup_message_headers_replace (soup_message_get_request_headers (message), "Authorization",
+                                    bearer);
       if (ranges[i].range != NULL)
-        soup_message_headers_replace (soup_message_get_request_headers (message), "Range", ranges[i].range);
+        soup_message_headers_replace (soup_message_get_request_headers (message), "Range",
+                                      ranges[i].range);
       bytes = soup_session_send_and_read (net->session, message, NULL, NULL);
       g_assert_cmpuint (soup_message_get_status (message), ==, ranges[i].status);
-      g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), ranges[i].expect, strlen (ranges[i].expect));
-      g_assert_cmpstr (soup_message_headers_get_one (soup_message_get_response_headers (message), "Content-Range"), ==, ranges[i].content);
+      g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), ranges[i].expect,
+                       strlen (ranges[i].expect));
+      g_assert_cmpstr (
+        soup_message_headers_get_one (soup_message_get_response_headers (message), "Content-Range"),
+        ==, ranges[i].content);
     }
 }
 
@@ -324,7 +365,8 @@ dial (Net *net)
   GSocketConnection *connection;
 
   g_socket_client_set_timeout (client, 20);
-  connection = g_socket_client_connect_to_host (client, "127.0.0.1", (guint16) g_uri_get_port (uri), NULL, &error);
+  connection = g_socket_client_connect_to_host (client, "127.0.0.1", (guint16) g_uri_get_port (uri),
+                                                NULL, &error);
   g_assert_no_error (error);
   return connection;
 }
@@ -348,9 +390,11 @@ static void
 test_too_large (Net *net, gconstpointer data)
 {
   g_autofree char *body = g_strnfill (KT_WIRE_MAX_BODY + 1, ' ');
-  static const char head[] = "POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n";
+  static const char head[] =
+    "POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n";
   g_autofree char *expect = talk (net, head, sizeof head - 1);
-  g_autoptr (GString) chunked = g_string_new ("POST /v1/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  g_autoptr (GString) chunked =
+    g_string_new ("POST /v1/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
   g_autofree char *chunk = g_strnfill (64 * 1024 + 1, 'x');
   g_autofree char *answer = NULL;
 
@@ -371,12 +415,21 @@ test_garbage (Net *net, gconstpointer data)
 {
   g_autoptr (GRand) random = g_rand_new_with_seed (7);
   static const char *const lines[] = {
-    "\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /v1/hello HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", "POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "\r\n\r\n\r\n",
+    "GET\r\n\r\n",
+    "GET / HTTP/9.9\r\n\r\n",
+    "GET /v1/hello HTTP/1.1\r\n\r\n",
+    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+    "POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
     "POST /v1/push HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\nzz\r\n",
-    "GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n", "GET /v1/pull?cursor=%ff%fe&limit=%00 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n",
+    "GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /v1/pull?cursor=%ff%fe&limit=%00 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n",
     "GET /v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n",
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD /v1/hello HTTP/1.1\r\nHost: x\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "HEAD /v1/hello HTTP/1.1\r\nHost: x\r\n\r\n",
   };
   g_autoptr (GString) wide = g_string_new ("GET /v1/hello HTTP/1.1\r\nHost: x\r\n");
   g_autofree char *answer = NULL;
@@ -414,8 +467,20 @@ test_garbage (Net *net, gconstpointer data)
 static void
 test_bad_json (Net *net, gconstpointer data)
 {
-  static const char *const bodies[] = { "", "{", "null", "7", "{\"mutations\":7}", "[7]", "[[]]", "[{}]", "[{\"number\":-1}]", "[{\"number\":1.5}]",
-                                        "{\"device\":\"x\",\"mutations\":[]}", "\xff\xfe", "[\"\\ud800\"]", "{\"a\":1,\"a\":2}" };
+  static const char *const bodies[] = { "",
+                                        "{",
+                                        "null",
+                                        "7",
+                                        "{\"mutations\":7}",
+                                        "[7]",
+                                        "[[]]",
+                                        "[{}]",
+                                        "[{\"number\":-1}]",
+                                        "[{\"number\":1.5}]",
+                                        "{\"device\":\"x\",\"mutations\":[]}",
+                                        "\xff\xfe",
+                                        "[\"\\ud800\"]",
+                                        "{\"a\":1,\"a\":2}" };
   g_autoptr (GString) deep = g_string_new (NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
@@ -435,7 +500,10 @@ static void
 test_hang_up (Net *net, gconstpointer data)
 {
   g_autofree char *body = push_text (net, 1, 500);
-  g_autofree char *head = g_strdup_printf ("POST /v1/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n", net->token, strlen (body));
+  g_autofree char *head = g_strdup_printf (
+    "POST /v1/push HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %" G_GSIZE_FORMAT
+    "\r\n\r\n",
+    net->token, strlen (body));
 
   for (int i = 0; i < 20; i++)
     {
@@ -443,7 +511,8 @@ test_hang_up (Net *net, gconstpointer data)
       GOutputStream *out = g_io_stream_get_output_stream (G_IO_STREAM (connection));
 
       g_output_stream_write_all (out, head, strlen (head), NULL, NULL, NULL);
-      g_output_stream_write_all (out, body, i % 2 ? strlen (body) : strlen (body) / 2, NULL, NULL, NULL);
+      g_output_stream_write_all (out, body, i % 2 ? strlen (body) : strlen (body) / 2, NULL, NULL,
+                                 NULL);
       g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);
     }
   g_assert_cmpuint (status_of (net, "GET", "/v1/hello", NULL, NULL), ==, 200);
@@ -457,7 +526,7 @@ test_hang_up (Net *net, gconstpointer data)
 typedef struct
 {
   Net *net;
-  int  who;
+  int who;
 } Guest;
 
 static gpointer
@@ -489,13 +558,15 @@ test_many (Net *net, gconstpointer data)
 
   for (int i = 0; i < 8; i++)
     {
-      guests[i] = (Guest) { net, i };
+      guests[i] = (Guest){ net, i };
       threads[i] = g_thread_new ("guest", visit, &guests[i]);
     }
   for (int i = 0; i < 8; i++)
     g_thread_join (threads[i]);
   g_assert_cmpint (count_sql (net->fixture, "SELECT count(*) FROM o_account"), ==, 400);
-  g_assert_cmpint (count_sql (net->fixture, "SELECT count(DISTINCT seq) FROM kt_ledger WHERE object = 'account'"), ==, 400);
+  g_assert_cmpint (
+    count_sql (net->fixture, "SELECT count(DISTINCT seq) FROM kt_ledger WHERE object = 'account'"),
+    ==, 400);
 }
 
 /* ---- the live channel ---- */
@@ -503,7 +574,7 @@ test_many (Net *net, gconstpointer data)
 typedef struct
 {
   SoupWebsocketConnection *socket;
-  gint64   seq;
+  gint64 seq;
   gboolean closed, failed;
 } Ear;
 
@@ -548,24 +619,26 @@ open_ear (Net *net, Ear *ear, const char *token)
     {
       g_autofree char *bearer = g_strconcat ("Bearer ", token, NULL);
 
-      soup_message_headers_replace (soup_message_get_request_headers (message), "Authorization", bearer);
+      soup_message_headers_replace (soup_message_get_request_headers (message), "Authorization",
+                                    bearer);
     }
-  soup_session_websocket_connect_async (net->session, message, NULL, NULL, G_PRIORITY_DEFAULT, NULL, opened_cb, ear);
+  soup_session_websocket_connect_async (net->session, message, NULL, NULL, G_PRIORITY_DEFAULT, NULL,
+                                        opened_cb, ear);
 }
 
 /* Until the condition holds, or twenty seconds. */
-#define WAIT_FOR(condition)                                                        \
-  G_STMT_START                                                                     \
-    {                                                                              \
-      gint64 deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;             \
-      g_autoptr (GSource) tick = g_timeout_source_new (10);                        \
-      g_source_set_callback (tick, tick_cb, NULL, NULL);                           \
-      g_source_attach (tick, NULL);                                                \
-      while (!(condition) && g_get_monotonic_time () < deadline)                   \
-        g_main_context_iteration (NULL, TRUE);                                     \
-      g_source_destroy (tick);                                                     \
-      g_assert_true (condition);                                                   \
-    }                                                                              \
+#define WAIT_FOR(condition)                                          \
+  G_STMT_START                                                       \
+  {                                                                  \
+    gint64 deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC; \
+    g_autoptr (GSource) tick = g_timeout_source_new (10);            \
+    g_source_set_callback (tick, tick_cb, NULL, NULL);               \
+    g_source_attach (tick, NULL);                                    \
+    while (!(condition) && g_get_monotonic_time () < deadline)       \
+      g_main_context_iteration (NULL, TRUE);                         \
+    g_source_destroy (tick);                                         \
+    g_assert_true (condition);                                       \
+  }                                                                  \
   G_STMT_END
 
 static gboolean
@@ -600,7 +673,10 @@ test_live (Net *net, gconstpointer data)
 /* ---- TLS ---- */
 
 static gboolean
-accept_cb (SoupMessage *message, GTlsCertificate *certificate, GTlsCertificateFlags errors, gpointer data)
+accept_cb (SoupMessage *message,
+           GTlsCertificate *certificate,
+           GTlsCertificateFlags errors,
+           gpointer data)
 {
   return TRUE;
 }
@@ -614,10 +690,12 @@ make_certificate (const char *dir, char **cert, char **key)
   *cert = g_build_filename (dir, "cert.pem", NULL);
   *key = g_build_filename (dir, "key.pem", NULL);
   {
-    const char *argv[] = { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
-                           "-days", "1", "-keyout", *key, "-out", *cert, NULL };
+    const char *argv[] = { "openssl", "req",   "-x509",         "-newkey", "rsa:2048",
+                           "-nodes",  "-subj", "/CN=localhost", "-days",   "1",
+                           "-keyout", *key,    "-out",          *cert,     NULL };
 
-    return g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL,
+    return g_spawn_sync (NULL, (char **) argv, NULL,
+                         G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL,
                          &status, NULL)
            && status == 0;
   }
@@ -625,11 +703,11 @@ make_certificate (const char *dir, char **cert, char **key)
 
 typedef struct
 {
-  GMutex      mutex;
-  GCond       cond;
+  GMutex mutex;
+  GCond cond;
   KtFrontOptions options;
-  char       *uri;
-  GMainLoop  *loop;
+  char *uri;
+  GMainLoop *loop;
 } Safe;
 
 static gpointer
@@ -673,7 +751,9 @@ test_tls (void)
       g_test_skip ("openssl is not installed");
       return;
     }
-  safe.options = (KtFrontOptions) { .dir = fixture->dir, .listen = "127.0.0.1:0", .tls_cert = cert, .env = kt_system_env () };
+  safe.options = (KtFrontOptions){
+    .dir = fixture->dir, .listen = "127.0.0.1:0", .tls_cert = cert, .env = kt_system_env ()
+  };
   g_assert_null (kt_front_new (&safe.options, &error));
   g_assert_error (error, KT_ERROR, KT_ERROR_INVALID);
   g_clear_error (&error);
@@ -719,7 +799,8 @@ test_stop (Net *net, gconstpointer data)
   GThread *thread = g_thread_new ("push", push_slowly, net);
   gint64 deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
 
-  while (count_sql (net->fixture, "SELECT count(*) FROM o_account") == 0 && g_get_monotonic_time () < deadline)
+  while (count_sql (net->fixture, "SELECT count(*) FROM o_account") == 0
+         && g_get_monotonic_time () < deadline)
     g_thread_yield ();
   net_stop (net);
   g_assert_cmpuint (GPOINTER_TO_UINT (g_thread_join (thread)), ==, 200);
@@ -730,7 +811,9 @@ static void
 test_refuses (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
-  KtFrontOptions options = { .dir = fixture->dir, .listen = "127.0.0.1:0", .env = kt_system_env () };
+  KtFrontOptions options = { .dir = fixture->dir,
+                             .listen = "127.0.0.1:0",
+                             .env = kt_system_env () };
   g_autoptr (KtFront) front = kt_front_new (&options, NULL);
   static const char *const wrong[] = { "127.0.0.1", ":x", "127.0.0.1:99999", "nowhere.invalid:0" };
   g_autoptr (GError) error = NULL;
@@ -767,7 +850,8 @@ own_address (void)
   for (struct ifaddrs *i = list; i != NULL && found == NULL; i = i->ifa_next)
     if (i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET)
       {
-        g_autoptr (GSocketAddress) address = g_socket_address_new_from_native (i->ifa_addr, sizeof (struct sockaddr_in));
+        g_autoptr (GSocketAddress) address =
+          g_socket_address_new_from_native (i->ifa_addr, sizeof (struct sockaddr_in));
         GInetAddress *inet = g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address));
 
         if (!g_inet_address_get_is_loopback (inet))
@@ -796,7 +880,9 @@ test_packed (Net *net, gconstpointer data)
   net->uri = g_strdup_printf ("http://%s:%d", host, g_uri_get_port (uri));
   message = send_full (net, "GET", "/v1/pull", net->token, NULL, 0, &answer);
   g_assert_cmpuint (soup_message_get_status (message), ==, 200);
-  g_assert_cmpstr (soup_message_headers_get_one (soup_message_get_response_headers (message), "Content-Encoding"), ==, "gzip");
+  g_assert_cmpstr (
+    soup_message_headers_get_one (soup_message_get_response_headers (message), "Content-Encoding"),
+    ==, "gzip");
   page = kt_page_open (kt_core_schema (net->fixture->core), g_steal_pointer (&answer), &error);
   g_assert_no_error (error);
 }
@@ -804,11 +890,15 @@ test_packed (Net *net, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const struct { const char *path; void (*run) (Net *, gconstpointer); } cases[] = {
-    { "round", test_round },         { "addresses", test_addresses }, { "etag", test_etag },
-    { "range", test_range },         { "too-large", test_too_large }, { "garbage", test_garbage },
-    { "bad-json", test_bad_json },   { "hang-up", test_hang_up },     { "many", test_many },
-    { "live", test_live },           { "stop", test_stop },
+  static const struct
+  {
+    const char *path;
+    void (*run) (Net *, gconstpointer);
+  } cases[] = {
+    { "round", test_round },       { "addresses", test_addresses }, { "etag", test_etag },
+    { "range", test_range },       { "too-large", test_too_large }, { "garbage", test_garbage },
+    { "bad-json", test_bad_json }, { "hang-up", test_hang_up },     { "many", test_many },
+    { "live", test_live },         { "stop", test_stop },
   };
 
   fixture_init (&argc, &argv);

@@ -13,7 +13,13 @@
 #include "base/kt-error.h"
 
 static KtReply *
-blob (Device *device, KtEndpoint endpoint, const char *sha256, gint64 start, const char *query, const void *data, gsize len)
+blob (Device *device,
+      KtEndpoint endpoint,
+      const char *sha256,
+      gint64 start,
+      const char *query,
+      const void *data,
+      gsize len)
 {
   g_autoptr (KtRequest) request = kt_request_new (endpoint);
 
@@ -38,7 +44,9 @@ have_bytes (KtReply *reply, gboolean *whole)
 static char *
 make_file (Device *device, const char *sha256, gsize size)
 {
-  g_autofree char *fields = g_strdup_printf ("\"name\":[null,\"offer.pdf\"],\"sha256\":[null,\"%s\"],\"size\":[null,%" G_GSIZE_FORMAT "]", sha256, size);
+  g_autofree char *fields = g_strdup_printf (
+    "\"name\":[null,\"offer.pdf\"],\"sha256\":[null,\"%s\"],\"size\":[null,%" G_GSIZE_FORMAT "]",
+    sha256, size);
 
   return create (device, "file", fields);
 }
@@ -99,8 +107,10 @@ test_blob_wrong_content (void)
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) ben = device_new (fixture, "ben");
   g_autofree char *sha256 = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "right", -1);
-  g_autoptr (KtReply) wrong = blob (ben, KT_ENDPOINT_BLOB_PUT, sha256, -1, "offset=0&size=5", "wrong", 5);
-  g_autoptr (KtReply) longer = blob (ben, KT_ENDPOINT_BLOB_PUT, sha256, -1, "offset=0&size=5", "too long", 8);
+  g_autoptr (KtReply) wrong =
+    blob (ben, KT_ENDPOINT_BLOB_PUT, sha256, -1, "offset=0&size=5", "wrong", 5);
+  g_autoptr (KtReply) longer =
+    blob (ben, KT_ENDPOINT_BLOB_PUT, sha256, -1, "offset=0&size=5", "too long", 8);
   g_autoptr (KtReply) state = blob (ben, KT_ENDPOINT_BLOB_STAT, sha256, -1, NULL, NULL, 0);
   static const char *const names[] = { "..", "../../etc/passwd", "ABCDEF", "", NULL };
   gboolean whole;
@@ -190,7 +200,9 @@ test_backup (void)
   g_assert_cmpstr (kt_json_get_string (kt_json_get (json, "error"), "code", NULL), ==, "epoch");
   g_assert_nonnull (kt_json_get_string (kt_json_get (json, "error"), "epoch", NULL));
   op = op_create ("account", old_dir, "");
-  body = g_strdup_printf ("[{\"number\":%" G_GINT64_FORMAT ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[]}]", ben->number + 1);
+  body = g_strdup_printf ("[{\"number\":%" G_GINT64_FORMAT
+                          ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[]}]",
+                          ben->number + 1);
   gap = ask (fixture, KT_ENDPOINT_PUSH, ben->token, NULL, body);
   g_assert_cmpuint (gap->status, ==, 409);
 
@@ -201,7 +213,8 @@ test_backup (void)
   g_assert_null (have (ben, "account", late));
   assert_equal (ben);
   content = blob (ben, KT_ENDPOINT_BLOB_GET, sha256, -1, NULL, NULL, 0);
-  g_assert_cmpmem (g_bytes_get_data (content->body, NULL), g_bytes_get_size (content->body), "content", 7);
+  g_assert_cmpmem (g_bytes_get_data (content->body, NULL), g_bytes_get_size (content->body),
+                   "content", 7);
   fixture_remove (old_dir);
 }
 
@@ -225,7 +238,7 @@ test_backup_refuses (void)
   g_clear_error (&error);
   g_assert_true (kt_core_backup (fixture->core, empty, &error));
   g_assert_true (kt_core_backup (fixture->core, file, &error));
-  g_assert_true (kt_core_backup (fixture->core, file, &error));   /* a backup replaces a backup */
+  g_assert_true (kt_core_backup (fixture->core, file, &error)); /* a backup replaces a backup */
   g_assert_no_error (error);
   g_assert_cmpint (g_stat (file, &st), ==, 0);
   g_assert_cmpint (st.st_mode & 0777, ==, 0600);
@@ -277,7 +290,8 @@ test_check (void)
   break_and_check ("UPDATE o_contact SET f_last_name = 'Forged'", "last_name");
   break_and_check ("UPDATE o_contact SET rev = rev - 1", "version");
   break_and_check ("DELETE FROM o_contact", "missing");
-  break_and_check ("UPDATE o_contact SET f_account = x'00112233445566778899aabbccddeeff'", "does not exist");
+  break_and_check ("UPDATE o_contact SET f_account = x'00112233445566778899aabbccddeeff'",
+                   "does not exist");
   break_and_check ("UPDATE kt_device SET last_number = 7", "numbers");
   break_and_check ("DELETE FROM kt_ledger", "ledger");
 }

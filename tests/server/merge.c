@@ -13,7 +13,7 @@
 typedef struct
 {
   Fixture *fixture;
-  Device  *ben, *cho;     /* two people, each with a device that is up to date */
+  Device *ben, *cho; /* two people, each with a device that is up to date */
 } Two;
 
 static void
@@ -61,8 +61,10 @@ test_different_fields (Two *two, gconstpointer data)
 
   both_pull (two);
   base = rev (two->ben, "contact", id);
-  g_assert_cmpint (edit (two->ben, "contact", id, base, "\"job_title\":[null,\"CEO\"]"), ==, KT_OUTCOME_APPLIED);
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"department\":[null,\"Board\"]"), ==, KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->ben, "contact", id, base, "\"job_title\":[null,\"CEO\"]"), ==,
+                   KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"department\":[null,\"Board\"]"), ==,
+                   KT_OUTCOME_APPLIED);
   both_pull (two);
   assert_value (two->ben, "contact", id, "job_title", "\"CEO\"");
   assert_value (two->ben, "contact", id, "department", "\"Board\"");
@@ -79,7 +81,8 @@ test_equal_values (Two *two, gconstpointer data)
   both_pull (two);
   base = rev (two->ben, "contact", id);
   edit (two->ben, "contact", id, base, "\"job_title\":[null,\"CEO\"]");
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[null,\"CEO\"]"), ==, KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[null,\"CEO\"]"), ==,
+                   KT_OUTCOME_APPLIED);
   both_pull (two);
   open = reviews (two->cho);
   g_assert_cmpuint (open->len, ==, 0);
@@ -89,7 +92,8 @@ test_equal_values (Two *two, gconstpointer data)
 static void
 test_review (Two *two, gconstpointer data)
 {
-  g_autofree char *id = create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"Clerk\"]");
+  g_autofree char *id =
+    create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"Clerk\"]");
   g_autoptr (GPtrArray) open = NULL;
   g_autoptr (GPtrArray) after = NULL;
   g_autofree char *conflict = NULL;
@@ -106,7 +110,8 @@ test_review (Two *two, gconstpointer data)
   both_pull (two);
   base = rev (two->ben, "contact", id);
   edit (two->ben, "contact", id, base, "\"job_title\":[\"Clerk\",\"CEO\"]");
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[\"Clerk\",\"CFO\"]"), ==, KT_OUTCOME_REVIEW);
+  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[\"Clerk\",\"CFO\"]"), ==,
+                   KT_OUTCOME_REVIEW);
   both_pull (two);
   assert_value (two->cho, "contact", id, "job_title", "\"CEO\"");
   open = reviews (two->cho);
@@ -129,7 +134,8 @@ test_review (Two *two, gconstpointer data)
   g_assert_cmpstr (kt_record_text (item, "mine_device"), ==, two->cho->id);
 
   /* A second try from the same device on the same base does not double it, and the first base stays. */
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[\"CFO\",\"COO\"]"), ==, KT_OUTCOME_REVIEW);
+  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[\"CFO\",\"COO\"]"), ==,
+                   KT_OUTCOME_REVIEW);
   pull (two->cho, 0);
   g_ptr_array_unref (g_steal_pointer (&open));
   open = reviews (two->cho);
@@ -144,10 +150,11 @@ test_review (Two *two, gconstpointer data)
 
   /* Settled with mine: everywhere at once. */
   conflict = kt_id_to_string (&item->id);
-  settle = g_strdup_printf ("\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"resolves\":\"%s\",\"resolution\":\"kept_mine\","
-                            "\"ops\":[{\"op\":\"update\",\"object\":\"contact\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT
-                            ",\"fields\":{\"job_title\":[\"CEO\",\"COO\"]}}]",
-                            conflict, id, rev (two->cho, "contact", id));
+  settle = g_strdup_printf (
+    "\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"resolves\":\"%s\",\"resolution\":\"kept_mine\","
+    "\"ops\":[{\"op\":\"update\",\"object\":\"contact\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT
+    ",\"fields\":{\"job_title\":[\"CEO\",\"COO\"]}}]",
+    conflict, id, rev (two->cho, "contact", id));
   verdict = push_full (two->cho, settle);
   g_assert_cmpint (verdict.outcome, ==, KT_OUTCOME_APPLIED);
   kt_verdict_clear (&verdict);
@@ -170,7 +177,8 @@ static void
 test_settle_access (Two *two, gconstpointer data)
 {
   g_autoptr (Device) ada = device_new (two->fixture, "ada");
-  g_autofree char *id = create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"Clerk\"]");
+  g_autofree char *id =
+    create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"Clerk\"]");
   g_autoptr (GPtrArray) open = NULL;
   g_autofree char *conflict = NULL;
   g_autofree char *settle = NULL;
@@ -184,7 +192,9 @@ test_settle_access (Two *two, gconstpointer data)
   pull (two->cho, 0);
   open = reviews (two->cho);
   conflict = kt_id_to_string (&((KtRecord *) open->pdata[0])->id);
-  settle = g_strdup_printf ("\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"resolves\":\"%s\",\"resolution\":\"took_theirs\",\"ops\":[]", conflict);
+  settle = g_strdup_printf (
+    "\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"resolves\":\"%s\",\"resolution\":\"took_theirs\",\"ops\":[]",
+    conflict);
   verdict = push_full (two->ben, settle);
   g_assert_cmpint (verdict.outcome, ==, KT_OUTCOME_REFUSED);
   g_assert_cmpstr (verdict.code, ==, "forbidden");
@@ -197,13 +207,15 @@ test_settle_access (Two *two, gconstpointer data)
 static void
 test_union (Two *two, gconstpointer data)
 {
-  g_autofree char *id = create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"tags\":[null,[\"a\",\"b\"]]");
+  g_autofree char *id =
+    create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"tags\":[null,[\"a\",\"b\"]]");
   gint64 base;
 
   both_pull (two);
   base = rev (two->ben, "contact", id);
   edit (two->ben, "contact", id, base, "\"tags\":[[\"a\",\"b\"],[\"a\",\"b\",\"c\"]]");
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"tags\":[[\"a\",\"b\"],[\"b\",\"d\"]]"), ==, KT_OUTCOME_MERGED);
+  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"tags\":[[\"a\",\"b\"],[\"b\",\"d\"]]"),
+                   ==, KT_OUTCOME_MERGED);
   both_pull (two);
   assert_value (two->ben, "contact", id, "tags", "[\"b\",\"c\",\"d\"]");
 }
@@ -211,20 +223,28 @@ test_union (Two *two, gconstpointer data)
 static void
 test_text (Two *two, gconstpointer data)
 {
-  g_autofree char *id = create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"description\":[null,\"one\\ntwo\\nthree\"]");
+  g_autofree char *id =
+    create (two->ben, "contact",
+            "\"last_name\":[null,\"Li\"],\"description\":[null,\"one\\ntwo\\nthree\"]");
   g_autoptr (GPtrArray) open = NULL;
   gint64 base;
 
   both_pull (two);
   base = rev (two->ben, "contact", id);
-  edit (two->ben, "contact", id, base, "\"description\":[\"one\\ntwo\\nthree\",\"ONE\\ntwo\\nthree\"]");
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"description\":[\"one\\ntwo\\nthree\",\"one\\ntwo\\nTHREE\"]"), ==, KT_OUTCOME_MERGED);
+  edit (two->ben, "contact", id, base,
+        "\"description\":[\"one\\ntwo\\nthree\",\"ONE\\ntwo\\nthree\"]");
+  g_assert_cmpint (edit (two->cho, "contact", id, base,
+                         "\"description\":[\"one\\ntwo\\nthree\",\"one\\ntwo\\nTHREE\"]"),
+                   ==, KT_OUTCOME_MERGED);
   both_pull (two);
   assert_value (two->ben, "contact", id, "description", "\"ONE\\ntwo\\nTHREE\"");
   /* The same line on both sides: a person. */
   base = rev (two->ben, "contact", id);
-  edit (two->ben, "contact", id, base, "\"description\":[\"ONE\\ntwo\\nTHREE\",\"uno\\ntwo\\nTHREE\"]");
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"description\":[\"ONE\\ntwo\\nTHREE\",\"eins\\ntwo\\nTHREE\"]"), ==, KT_OUTCOME_REVIEW);
+  edit (two->ben, "contact", id, base,
+        "\"description\":[\"ONE\\ntwo\\nTHREE\",\"uno\\ntwo\\nTHREE\"]");
+  g_assert_cmpint (edit (two->cho, "contact", id, base,
+                         "\"description\":[\"ONE\\ntwo\\nTHREE\",\"eins\\ntwo\\nTHREE\"]"),
+                   ==, KT_OUTCOME_REVIEW);
   pull (two->cho, 0);
   open = reviews (two->cho);
   g_assert_cmpuint (open->len, ==, 1);
@@ -234,7 +254,8 @@ test_text (Two *two, gconstpointer data)
 static void
 test_latest (Two *two, gconstpointer data)
 {
-  g_autofree char *id = create (two->ben, "opportunity", "\"name\":[null,\"Deal\"],\"board_rank\":[null,\"m\"]");
+  g_autofree char *id =
+    create (two->ben, "opportunity", "\"name\":[null,\"Deal\"],\"board_rank\":[null,\"m\"]");
   g_autofree char *query = g_strdup_printf ("object=opportunity&id=%s", id);
   g_autoptr (KtReply) reply = NULL;
   g_autoptr (KtJson) json = NULL;
@@ -244,7 +265,8 @@ test_latest (Two *two, gconstpointer data)
   both_pull (two);
   base = rev (two->ben, "opportunity", id);
   edit (two->ben, "opportunity", id, base, "\"board_rank\":[\"m\",\"a\"]");
-  g_assert_cmpint (edit (two->cho, "opportunity", id, base, "\"board_rank\":[\"m\",\"z\"]"), ==, KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->cho, "opportunity", id, base, "\"board_rank\":[\"m\",\"z\"]"), ==,
+                   KT_OUTCOME_APPLIED);
   both_pull (two);
   assert_value (two->ben, "opportunity", id, "board_rank", "\"z\"");
   reply = ask (two->fixture, KT_ENDPOINT_HISTORY, two->ben->token, query, NULL);
@@ -275,10 +297,15 @@ test_server (Two *two, gconstpointer data)
   pull (other, 0);
   base = rev (one, "loss_reason", id);
   edit (one, "loss_reason", id, base, "\"name\":[\"Because\",\"Why not\"]");
-  g_assert_cmpint (edit (other, "loss_reason", id, base, "\"name\":[\"Because\",\"No idea\"]"), ==, KT_OUTCOME_SUPERSEDED);
+  g_assert_cmpint (edit (other, "loss_reason", id, base, "\"name\":[\"Because\",\"No idea\"]"), ==,
+                   KT_OUTCOME_SUPERSEDED);
   pull (one, 0);
   assert_value (one, "loss_reason", id, "name", "\"Why not\"");
-  g_assert_cmpint (count_sql (two->fixture, "SELECT count(*) FROM kt_ledger WHERE outcome = 'superseded' AND changes LIKE '%No idea%'"), ==, 1);
+  g_assert_cmpint (
+    count_sql (
+      two->fixture,
+      "SELECT count(*) FROM kt_ledger WHERE outcome = 'superseded' AND changes LIKE '%No idea%'"),
+    ==, 1);
 }
 
 /* state: the transition from what stands must be allowed. */
@@ -286,7 +313,9 @@ static void
 test_state (Two *two, gconstpointer data)
 {
   g_autofree char *account = create (two->ben, "account", "\"name\":[null,\"A\"]");
-  g_autofree char *fields = g_strdup_printf ("\"name\":[null,\"Q\"],\"account\":[null,\"%s\"],\"quote_date\":[null,\"2026-05-01\"]", account);
+  g_autofree char *fields = g_strdup_printf (
+    "\"name\":[null,\"Q\"],\"account\":[null,\"%s\"],\"quote_date\":[null,\"2026-05-01\"]",
+    account);
   g_autofree char *id = create (two->ben, "quote", fields);
   gint64 base;
 
@@ -294,16 +323,20 @@ test_state (Two *two, gconstpointer data)
   assert_value (two->ben, "quote", id, "status", "\"draft\"");
   base = rev (two->ben, "quote", id);
   edit (two->ben, "quote", id, base, "\"status\":[\"draft\",\"in_review\"]");
-  g_assert_cmpint (edit (two->cho, "quote", id, base, "\"status\":[\"draft\",\"approved\"]"), ==, KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->cho, "quote", id, base, "\"status\":[\"draft\",\"approved\"]"), ==,
+                   KT_OUTCOME_APPLIED);
   both_pull (two);
   assert_value (two->ben, "quote", id, "status", "\"approved\"");
   base = rev (two->ben, "quote", id);
   edit (two->ben, "quote", id, base, "\"status\":[\"approved\",\"expired\"]");
-  g_assert_cmpint (edit (two->cho, "quote", id, base, "\"status\":[\"approved\",\"sent\"]"), ==, KT_OUTCOME_REVIEW);
+  g_assert_cmpint (edit (two->cho, "quote", id, base, "\"status\":[\"approved\",\"sent\"]"), ==,
+                   KT_OUTCOME_REVIEW);
   both_pull (two);
   assert_value (two->ben, "quote", id, "status", "\"expired\"");
   /* A step that is never allowed is refused outright. */
-  g_assert_cmpint (edit (two->ben, "quote", id, rev (two->ben, "quote", id), "\"status\":[\"expired\",\"accepted\"]"), ==, KT_OUTCOME_REFUSED);
+  g_assert_cmpint (edit (two->ben, "quote", id, rev (two->ben, "quote", id),
+                         "\"status\":[\"expired\",\"accepted\"]"),
+                   ==, KT_OUTCOME_REFUSED);
 }
 
 /* My delete met their edit: the record stays, the deleter is asked. */
@@ -339,9 +372,11 @@ test_delete_meets_edit (Two *two, gconstpointer data)
 
   /* "Delete it all the same." */
   conflict = kt_id_to_string (&item->id);
-  settle = g_strdup_printf ("\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"resolves\":\"%s\",\"resolution\":\"kept_mine\","
-                            "\"ops\":[{\"op\":\"delete\",\"object\":\"contact\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT "}]",
-                            conflict, id, rev (two->cho, "contact", id));
+  settle = g_strdup_printf (
+    "\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"resolves\":\"%s\",\"resolution\":\"kept_mine\","
+    "\"ops\":[{\"op\":\"delete\",\"object\":\"contact\",\"id\":\"%s\",\"base_rev\":%" G_GINT64_FORMAT
+    "}]",
+    conflict, id, rev (two->cho, "contact", id));
   verdict = push_full (two->cho, settle);
   g_assert_cmpint (verdict.outcome, ==, KT_OUTCOME_APPLIED);
   kt_verdict_clear (&verdict);
@@ -364,7 +399,8 @@ test_edit_meets_delete (Two *two, gconstpointer data)
   base = rev (two->ben, "contact", id);
   remove = op_delete ("contact", id, base);
   g_assert_cmpint (push_outcome (two->ben, remove), ==, KT_OUTCOME_APPLIED);
-  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[null,\"CEO\"]"), ==, KT_OUTCOME_MERGED);
+  g_assert_cmpint (edit (two->cho, "contact", id, base, "\"job_title\":[null,\"CEO\"]"), ==,
+                   KT_OUTCOME_MERGED);
   both_pull (two);
   assert_value (two->ben, "contact", id, "deleted_at", "null");
   assert_value (two->ben, "contact", id, "job_title", "\"CEO\"");
@@ -384,10 +420,12 @@ test_quick_delete (Two *two, gconstpointer data)
   g_autofree char *remove = op_delete ("contact", id, 0);
   g_autoptr (GPtrArray) open = NULL;
 
-  g_assert_cmpint (edit (two->ben, "contact", id, 0, "\"job_title\":[null,\"CEO\"]"), ==, KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->ben, "contact", id, 0, "\"job_title\":[null,\"CEO\"]"), ==,
+                   KT_OUTCOME_APPLIED);
   g_assert_cmpint (push_outcome (two->ben, remove), ==, KT_OUTCOME_APPLIED);
   /* Changed where it lies. */
-  g_assert_cmpint (edit (two->ben, "contact", id, 0, "\"job_title\":[\"CEO\",\"CFO\"]"), ==, KT_OUTCOME_APPLIED);
+  g_assert_cmpint (edit (two->ben, "contact", id, 0, "\"job_title\":[\"CEO\",\"CFO\"]"), ==,
+                   KT_OUTCOME_APPLIED);
   both_pull (two);
   g_assert_true (kt_record_deleted (have (two->cho, "contact", id)));
   open = reviews (two->ben);
@@ -417,9 +455,11 @@ test_orphan (Two *two, gconstpointer data)
   g_autofree char *account = create (two->ben, "account", "\"name\":[null,\"A\"]");
   g_autofree char *remove = NULL;
   g_autofree char *note = NULL;
-  g_autofree char *fields = g_strdup_printf ("\"body\":[null,\"Called\"],\"parent\":[null,{\"object\":\"account\",\"id\":\"%s\"}]", account);
+  g_autofree char *fields = g_strdup_printf (
+    "\"body\":[null,\"Called\"],\"parent\":[null,{\"object\":\"account\",\"id\":\"%s\"}]", account);
   g_autofree char *contact = NULL;
-  g_autofree char *contact_fields = g_strdup_printf ("\"last_name\":[null,\"Li\"],\"account\":[null,\"%s\"]", account);
+  g_autofree char *contact_fields =
+    g_strdup_printf ("\"last_name\":[null,\"Li\"],\"account\":[null,\"%s\"]", account);
   g_autoptr (GPtrArray) open = NULL;
 
   both_pull (two);
@@ -441,8 +481,11 @@ static void
 test_same_id (Two *two, gconstpointer data)
 {
   g_autofree char *id = new_id (two->fixture);
-  g_autofree char *a = op_create ("contact", id, "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"CEO\"]");
-  g_autofree char *b = op_create ("contact", id, "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"CFO\"],\"department\":[null,\"Board\"]");
+  g_autofree char *a =
+    op_create ("contact", id, "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"CEO\"]");
+  g_autofree char *b = op_create (
+    "contact", id,
+    "\"last_name\":[null,\"Li\"],\"job_title\":[null,\"CFO\"],\"department\":[null,\"Board\"]");
 
   g_assert_cmpint (push_outcome (two->ben, a), ==, KT_OUTCOME_APPLIED);
   g_assert_cmpint (push_outcome (two->cho, b), ==, KT_OUTCOME_REVIEW);
@@ -455,8 +498,10 @@ test_same_id (Two *two, gconstpointer data)
 static void
 test_duplicate (Two *two, gconstpointer data)
 {
-  g_autofree char *a = create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"email\":[null,\"li@example.com\"]");
-  g_autofree char *b = create (two->cho, "contact", "\"last_name\":[null,\"Lee\"],\"email\":[null,\"li@example.com\"]");
+  g_autofree char *a =
+    create (two->ben, "contact", "\"last_name\":[null,\"Li\"],\"email\":[null,\"li@example.com\"]");
+  g_autofree char *b = create (two->cho, "contact",
+                               "\"last_name\":[null,\"Lee\"],\"email\":[null,\"li@example.com\"]");
   g_autoptr (GPtrArray) open = NULL;
 
   both_pull (two);
@@ -472,9 +517,13 @@ static void
 test_no_clash_by_server (Two *two, gconstpointer data)
 {
   g_autofree char *account = create (two->ben, "account", "\"name\":[null,\"A\"]");
-  g_autofree char *fields = g_strdup_printf ("\"name\":[null,\"Q\"],\"account\":[null,\"%s\"],\"quote_date\":[null,\"2026-05-01\"]", account);
+  g_autofree char *fields = g_strdup_printf (
+    "\"name\":[null,\"Q\"],\"account\":[null,\"%s\"],\"quote_date\":[null,\"2026-05-01\"]",
+    account);
   g_autofree char *quote = create (two->ben, "quote", fields);
-  g_autofree char *line_fields = g_strdup_printf ("\"parent\":[null,{\"object\":\"quote\",\"id\":\"%s\"}],\"qty\":[null,\"2\"],\"unit_price\":[null,{\"amount\":\"10\",\"currency\":\"CNY\"}]", quote);
+  g_autofree char *line_fields = g_strdup_printf (
+    "\"parent\":[null,{\"object\":\"quote\",\"id\":\"%s\"}],\"qty\":[null,\"2\"],\"unit_price\":[null,{\"amount\":\"10\",\"currency\":\"CNY\"}]",
+    quote);
   g_autofree char *remove = NULL;
   g_autofree char *line = NULL;
   gint64 base;
@@ -512,17 +561,24 @@ test_history (Two *two, gconstpointer data)
   g_assert_cmpstr (kt_json_get_string (row, "device", NULL), ==, two->cho->id);
   g_assert_cmpstr (kt_json_get_string (row, "outcome", NULL), ==, "applied");
   g_assert_true (kt_json_get_bool (json, "more", FALSE));
-  older = g_strdup_printf ("object=contact&id=%s&before=%" G_GINT64_FORMAT, id, kt_json_get_int (row, "seq", 0));
+  older = g_strdup_printf ("object=contact&id=%s&before=%" G_GINT64_FORMAT, id,
+                           kt_json_get_int (row, "seq", 0));
   before = ask (two->fixture, KT_ENDPOINT_HISTORY, two->ben->token, older, NULL);
   json_before = reply_json (before);
-  g_assert_cmpstr (kt_json_get_string (kt_json_at (kt_json_get (json_before, "history"), 0), "kind", NULL), ==, "create");
+  g_assert_cmpstr (
+    kt_json_get_string (kt_json_at (kt_json_get (json_before, "history"), 0), "kind", NULL), ==,
+    "create");
   g_assert_false (kt_json_get_bool (json_before, "more", TRUE));
 }
 
 int
 main (int argc, char **argv)
 {
-  static const struct { const char *path; void (*run) (Two *, gconstpointer); } cases[] = {
+  static const struct
+  {
+    const char *path;
+    void (*run) (Two *, gconstpointer);
+  } cases[] = {
     { "P6-different-fields", test_different_fields },
     { "P6-equal-values", test_equal_values },
     { "P6-47-review", test_review },

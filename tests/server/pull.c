@@ -120,7 +120,9 @@ test_mutation_is_one (void)
   for (guint i = 0; i < 20; i++)
     {
       char *id = new_id (fixture);
-      g_autofree char *op = op_create (i % 2 ? "account" : "contact", id, i % 2 ? "\"name\":[null,\"A\"]" : "\"last_name\":[null,\"P\"]");
+      g_autofree char *op =
+        op_create (i % 2 ? "account" : "contact", id,
+                   i % 2 ? "\"name\":[null,\"A\"]" : "\"last_name\":[null,\"P\"]");
 
       g_ptr_array_add (ids, id);
       g_string_append_printf (ops, "%s%s", i > 0 ? "," : "", op);
@@ -161,8 +163,11 @@ test_deleted_and_erased (void)
   kt_id_parse (b, -1, &id);
   g_assert_true (_kt_core_begin (fixture->core, KT_TX_WRITE, &seq, NULL));
   g_assert_true (kt_table_erase (kt_core_db (fixture->core), object, &id, NULL));
-  g_assert_cmpint (kt_db_run (kt_core_db (fixture->core), NULL, "INSERT INTO kt_log (seq, object, id, gone) VALUES (?1, ?2, ?3, 1)",
-                              KT_BIND_INT, seq + 1, KT_BIND_INT, (gint64) object->number, KT_BIND_ID, &id, KT_BIND_END), ==, 1);
+  g_assert_cmpint (kt_db_run (kt_core_db (fixture->core), NULL,
+                              "INSERT INTO kt_log (seq, object, id, gone) VALUES (?1, ?2, ?3, 1)",
+                              KT_BIND_INT, seq + 1, KT_BIND_INT, (gint64) object->number,
+                              KT_BIND_ID, &id, KT_BIND_END),
+                   ==, 1);
   g_assert_true (_kt_core_put_seq (fixture->core, seq + 1, NULL));
   g_assert_true (kt_db_commit (kt_core_db (fixture->core), NULL));
   pull (cho, 0);
@@ -302,7 +307,12 @@ test_schema_moves (void)
   g_assert_cmpuint (same->status, ==, 304);
 
   /* Another process adds a counter to contacts. */
-  g_assert_cmpuint (g_string_replace (text, "{\"indexed\":true,\"label\":{\"en\":\"First name\"", "{\"label\":\"Meetings\",\"name\":\"meetings\",\"policy\":\"sum\",\"type\":\"integer\"},{\"indexed\":true,\"label\":{\"en\":\"First name\"", 1), ==, 1);
+  g_assert_cmpuint (
+    g_string_replace (
+      text, "{\"indexed\":true,\"label\":{\"en\":\"First name\"",
+      "{\"label\":\"Meetings\",\"name\":\"meetings\",\"policy\":\"sum\",\"type\":\"integer\"},{\"indexed\":true,\"label\":{\"en\":\"First name\"",
+      1),
+    ==, 1);
   schema = kt_schema_from_json (text->str, -1, &error);
   g_assert_no_error (error);
   other = kt_core_open (fixture->dir, &fixture->env, &error);
@@ -339,17 +349,19 @@ test_values (void)
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) ben = device_new (fixture, "ben");
   g_autoptr (Device) cho = device_new (fixture, "cho");
-  g_autofree char *account = create (ben, "account",
-                                     "\"name\":[null,\"  Ünïcode 🙂 客户 \\\"q\\\" \\\\ ' % _  \"],"
-                                     "\"annual_revenue\":[null,{\"amount\":\"12345678901234.5678\",\"currency\":\"EUR\"}],"
-                                     "\"employee_count\":[null,-9007199254740993],\"is_person\":[null,false],"
-                                     "\"billing_address\":[null,{\"street\":\"1 Main St\\nFloor 2\",\"city\":\"München\",\"country\":\"DE\"}],"
-                                     "\"geo\":[null,{\"b\":1.50,\"a\":[true,null,\"x\"]}],\"last_verified_at\":[null,\"0001-01-01\"],"
-                                     "\"description\":[null,\"line\\r\\nline\\tend \"],\"tags\":[null,[\"z\",\"a\",\"客户\"]]");
+  g_autofree char *account = create (
+    ben, "account",
+    "\"name\":[null,\"  Ünïcode 🙂 客户 \\\"q\\\" \\\\ ' % _  \"],"
+    "\"annual_revenue\":[null,{\"amount\":\"12345678901234.5678\",\"currency\":\"EUR\"}],"
+    "\"employee_count\":[null,-9007199254740993],\"is_person\":[null,false],"
+    "\"billing_address\":[null,{\"street\":\"1 Main St\\nFloor 2\",\"city\":\"München\",\"country\":\"DE\"}],"
+    "\"geo\":[null,{\"b\":1.50,\"a\":[true,null,\"x\"]}],\"last_verified_at\":[null,\"0001-01-01\"],"
+    "\"description\":[null,\"line\\r\\nline\\tend \"],\"tags\":[null,[\"z\",\"a\",\"客户\"]]");
   g_autofree char *name = NULL;
 
   pull (cho, 0);
-  assert_value (cho, "account", account, "annual_revenue", "{\"amount\":\"12345678901234.5678\",\"currency\":\"EUR\"}");
+  assert_value (cho, "account", account, "annual_revenue",
+                "{\"amount\":\"12345678901234.5678\",\"currency\":\"EUR\"}");
   assert_value (cho, "account", account, "employee_count", "-9007199254740993");
   assert_value (cho, "account", account, "is_person", "false");
   assert_value (cho, "account", account, "geo", "{\"a\":[true,null,\"x\"],\"b\":1.50}");

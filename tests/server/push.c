@@ -123,15 +123,17 @@ test_crash_between (void)
   gint64 seq = kt_core_seq (fixture->core);
 
   /* The last thing a push writes is the device's number: let that fail. */
-  g_assert_true (kt_db_exec (kt_core_db (fixture->core),
-                             "CREATE TRIGGER stop BEFORE UPDATE OF last_number ON kt_device BEGIN SELECT RAISE(ABORT, 'no'); END",
-                             NULL));
+  g_assert_true (kt_db_exec (
+    kt_core_db (fixture->core),
+    "CREATE TRIGGER stop BEFORE UPDATE OF last_number ON kt_device BEGIN SELECT RAISE(ABORT, 'no'); END",
+    NULL));
   g_test_expect_message ("kt-server", G_LOG_LEVEL_WARNING, "*fault of ours*");
   failed = push_raw (ben, body);
   g_test_assert_expected_messages ();
   g_assert_cmpuint (failed->status, >=, 500);
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_account"), ==, 0);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_ledger WHERE object = 'account'"), ==, 0);
+  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_ledger WHERE object = 'account'"),
+                   ==, 0);
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_verdict"), ==, 0);
   g_assert_cmpint (kt_core_seq (fixture->core), ==, seq);
 
@@ -158,11 +160,12 @@ test_one_refused_among_many (void)
     {
       g_autofree char *id = new_id (fixture);
 
-      g_string_append_printf (body,
-                              "%s{\"number\":%d,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
-                              "\"object\":\"contact\",\"id\":\"%s\",\"fields\":{%s}}]}",
-                              i > 1 ? "," : "", i, id,
-                              i == 500 ? "\"first_name\":[null,\"Nobody\"]" : "\"last_name\":[null,\"Somebody\"]");
+      g_string_append_printf (
+        body,
+        "%s{\"number\":%d,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
+        "\"object\":\"contact\",\"id\":\"%s\",\"fields\":{%s}}]}",
+        i > 1 ? "," : "", i, id,
+        i == 500 ? "\"first_name\":[null,\"Nobody\"]" : "\"last_name\":[null,\"Somebody\"]");
     }
   g_string_append (body, "]}");
   reply = push_raw (ben, body->str);
@@ -174,9 +177,11 @@ test_one_refused_among_many (void)
       const KtJson *verdict = kt_json_at (ARRAY (json), i);
 
       g_assert_cmpint (kt_json_get_int (verdict, "number", 0), ==, i + 1);
-      g_assert_cmpstr (kt_json_get_string (verdict, "outcome", NULL), ==, i == 499 ? "refused" : "applied");
+      g_assert_cmpstr (kt_json_get_string (verdict, "outcome", NULL), ==,
+                       i == 499 ? "refused" : "applied");
     }
-  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 499), "code", NULL), ==, "invalid");
+  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 499), "code", NULL), ==,
+                   "invalid");
   g_assert_nonnull (kt_json_get_string (kt_json_at (ARRAY (json), 499), "message", NULL));
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_contact"), ==, 999);
   again = push_raw (ben, body->str);
@@ -192,7 +197,8 @@ test_refused_is_kept (void)
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) ben = device_new (fixture, "ben");
   g_autofree char *id = new_id (fixture);
-  g_autofree char *op = op_create ("contact", id, "\"first_name\":[null,\"Änne\"],\"job_title\":[null,\"Chair\"]");
+  g_autofree char *op =
+    op_create ("contact", id, "\"first_name\":[null,\"Änne\"],\"job_title\":[null,\"Chair\"]");
   g_autofree char *query = g_strdup_printf ("object=contact&id=%s", id);
   g_autoptr (KtReply) reply = NULL;
   g_autoptr (KtJson) json = NULL;
@@ -232,10 +238,16 @@ test_poison (void)
   g_autoptr (KtJson) json = reply_json (reply);
 
   g_assert_cmpuint (reply->status, ==, 200);
-  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 0), "outcome", NULL), ==, "refused");
-  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 1), "outcome", NULL), ==, "refused");
-  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 2), "outcome", NULL), ==, "applied");
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_ledger WHERE kind = 'poison' AND changes LIKE '%Smaug%'"), ==, 1);
+  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 0), "outcome", NULL), ==,
+                   "refused");
+  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 1), "outcome", NULL), ==,
+                   "refused");
+  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 2), "outcome", NULL), ==,
+                   "applied");
+  g_assert_cmpint (
+    count_sql (fixture,
+               "SELECT count(*) FROM kt_ledger WHERE kind = 'poison' AND changes LIKE '%Smaug%'"),
+    ==, 1);
   assert_sound (fixture);
 }
 
@@ -253,7 +265,8 @@ test_atomic (void)
 
   g_assert_cmpint (push_outcome (ben, both), ==, KT_OUTCOME_REFUSED);
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_account"), ==, 0);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_ledger WHERE outcome = 'refused'"), ==, 2);
+  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_ledger WHERE outcome = 'refused'"),
+                   ==, 2);
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM kt_log WHERE seq > 3"), <=, 3);
   assert_sound (fixture);
 }
@@ -274,18 +287,20 @@ test_internal_fault_is_isolated (void)
   g_autoptr (KtReply) reply = NULL;
   g_autoptr (KtJson) json = NULL;
 
-  g_assert_true (kt_db_exec (kt_core_db (fixture->core),
-                             "CREATE TRIGGER stop BEFORE INSERT ON o_account WHEN new.f_name = 'Cursed' BEGIN SELECT RAISE(ABORT, 'no'); END",
-                             NULL));
+  g_assert_true (kt_db_exec (
+    kt_core_db (fixture->core),
+    "CREATE TRIGGER stop BEFORE INSERT ON o_account WHEN new.f_name = 'Cursed' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    NULL));
   g_string_printf (body, "{\"device\":\"%s\",\"mutations\":[", ben->id);
   for (int i = 1; i <= 5; i++)
     {
       g_autofree char *id = new_id (fixture);
 
-      g_string_append_printf (body,
-                              "%s{\"number\":%d,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
-                              "\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"%s\"]}}]}",
-                              i > 1 ? "," : "", i, id, i == 3 ? "Cursed" : "Fine");
+      g_string_append_printf (
+        body,
+        "%s{\"number\":%d,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
+        "\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"%s\"]}}]}",
+        i > 1 ? "," : "", i, id, i == 3 ? "Cursed" : "Fine");
     }
   g_string_append (body, "]}");
   g_test_expect_message ("kt-server", G_LOG_LEVEL_WARNING, "*fault of ours*");
@@ -294,7 +309,8 @@ test_internal_fault_is_isolated (void)
   json = reply_json (reply);
   g_assert_cmpuint (reply->status, ==, 200);
   g_assert_cmpuint (kt_json_length (ARRAY (json)), ==, 5);
-  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 2), "outcome", NULL), ==, "refused");
+  g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 2), "outcome", NULL), ==,
+                   "refused");
   g_assert_cmpstr (kt_json_get_string (kt_json_at (ARRAY (json), 2), "code", NULL), ==, "internal");
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_account"), ==, 4);
   assert_sound (fixture);
@@ -307,7 +323,8 @@ test_references (void)
   g_autoptr (Device) ben = device_new (fixture, "ben");
   g_autofree char *account = new_id (fixture);
   g_autofree char *contact = new_id (fixture);
-  g_autofree char *fields = g_strdup_printf ("\"last_name\":[null,\"X\"],\"account\":[null,\"%s\"]", account);
+  g_autofree char *fields =
+    g_strdup_printf ("\"last_name\":[null,\"X\"],\"account\":[null,\"%s\"]", account);
   g_autofree char *child = op_create ("contact", contact, fields);
   g_autofree char *parent = op_create ("account", account, "\"name\":[null,\"P\"]");
   g_autofree char *both = g_strdup_printf ("%s,%s", child, parent);
@@ -361,7 +378,8 @@ test_bare_array (void)
   g_autoptr (Device) ben = device_new (fixture, "ben");
   g_autofree char *id = new_id (fixture);
   g_autofree char *body = g_strdup_printf (
-    "[{\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]}]", id);
+    "[{\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]}]",
+    id);
   g_autoptr (KtReply) reply = push_raw (ben, body);
   g_autoptr (KtReply) empty = push_raw (ben, "[]");
   g_autoptr (KtJson) json = reply_json (empty);
@@ -377,7 +395,8 @@ test_wrong_epoch (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) ben = device_new (fixture, "ben");
-  g_autofree char *body = g_strdup_printf ("{\"device\":\"%s\",\"epoch\":\"%s\",\"mutations\":[]}", ben->id, ben->id);
+  g_autofree char *body =
+    g_strdup_printf ("{\"device\":\"%s\",\"epoch\":\"%s\",\"mutations\":[]}", ben->id, ben->id);
   g_autoptr (KtReply) reply = push_raw (ben, body);
   g_autofree char *code = error_code (reply);
 
@@ -391,12 +410,15 @@ test_clock (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) ben = device_new (fixture, "ben");
-  static const char *const clocks[] = { "2099-01-01T00:00:00.000Z", "1999-01-01T00:00:00.000Z", "2026-05-27T00:00:00.000Z" };
+  static const char *const clocks[] = { "2099-01-01T00:00:00.000Z", "1999-01-01T00:00:00.000Z",
+                                        "2026-05-27T00:00:00.000Z" };
 
   for (guint i = 0; i < G_N_ELEMENTS (clocks); i++)
     {
       g_autofree char *id = new_id (fixture);
-      g_autofree char *members = g_strdup_printf ("\"at\":\"%s\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]", clocks[i], id);
+      g_autofree char *members = g_strdup_printf (
+        "\"at\":\"%s\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]",
+        clocks[i], id);
       KtVerdict verdict = push_full (ben, members);
       g_autofree char *made = NULL;
 
@@ -431,17 +453,19 @@ test_speed (void)
         {
           g_autofree char *id = new_id (fixture);
 
-          g_string_append_printf (body,
-                                  "%s{\"number\":%d,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"import\",\"ops\":[{\"op\":\"create\","
-                                  "\"object\":\"contact\",\"id\":\"%s\",\"fields\":{\"last_name\":[null,\"Somebody %d\"],\"email\":[null,\"a%d@example.com\"],"
-                                  "\"phone\":[null,\"+49 40 %d\"],\"description\":[null,\"Met at the fair\"],\"tags\":[null,[\"a\",\"b\"]]}}]}",
-                                  i > 1 ? "," : "", round * 1000 + i, id, i, i, i);
+          g_string_append_printf (
+            body,
+            "%s{\"number\":%d,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"import\",\"ops\":[{\"op\":\"create\","
+            "\"object\":\"contact\",\"id\":\"%s\",\"fields\":{\"last_name\":[null,\"Somebody %d\"],\"email\":[null,\"a%d@example.com\"],"
+            "\"phone\":[null,\"+49 40 %d\"],\"description\":[null,\"Met at the fair\"],\"tags\":[null,[\"a\",\"b\"]]}}]}",
+            i > 1 ? "," : "", round * 1000 + i, id, i, i, i);
         }
       g_string_append (body, "]}");
       reply = push_raw (ben, body->str);
       g_assert_cmpuint (reply->status, ==, 200);
     }
-  g_test_message ("%d mutations in %" G_GINT64_FORMAT " ms", rounds * 1000, (g_get_monotonic_time () - start) / 1000);
+  g_test_message ("%d mutations in %" G_GINT64_FORMAT " ms", rounds * 1000,
+                  (g_get_monotonic_time () - start) / 1000);
   start = g_get_monotonic_time ();
   g_assert_cmpuint (pull (ben, 0), >=, (guint) rounds * 1000);
   g_test_message ("pulled in %" G_GINT64_FORMAT " ms", (g_get_monotonic_time () - start) / 1000);
