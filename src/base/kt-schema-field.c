@@ -341,10 +341,13 @@ read_auto_number (KtSchemaLoader *loader, KtField *field, const KtJson *json, GE
 
   if (!_kt_schema_read_text (loader, field->name, json, "format", &field->format, error))
     return FALSE;
+  /* A year is a number, too, but nobody groups its digits. */
+  if (field->type == KT_FIELD_INTEGER && g_strcmp0 (field->format, "plain") == 0)
+    return TRUE;
   if (field->type != KT_FIELD_AUTO_NUMBER)
     return field->format == NULL
            || KT_SCHEMA_FAIL (loader, field->name, json, error,
-                              "only an auto_number has a \"format\"");
+                              "only an auto_number has a \"format\", or an integer, which can be \"plain\"");
   if (field->format == NULL)
     field->format = "{000000}";
   open = strchr (field->format, '{');

@@ -67,7 +67,7 @@ struct _KtField
   const KtJson   *default_value;/* wire form or NULL */
   const char     *formula;      /* SQL expression over fields of the same record, or NULL */
   const char     *from;         /* "ref_field.field" copied from a referenced record, or NULL */
-  const char     *format;       /* AUTO_NUMBER */
+  const char     *format;       /* AUTO_NUMBER: "C-{000000}"; INTEGER: "plain" (digits are not grouped) or NULL */
 };
 
 struct _KtObject

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <unicode/utrans.h>
+#include <unicode/uversion.h>
 
 #include "base/kt-text-private.h"
 
@@ -550,4 +551,21 @@ kt_text_match (const char *typed)
       add_quoted (out, joined->str, joined->len, TRUE);
     }
   return g_string_free (out, n == 0);
+}
+
+const char *
+kt_text_tables (void)
+{
+  static gsize ready;
+  static char text[U_MAX_VERSION_STRING_LENGTH];
+
+  if (g_once_init_enter (&ready))
+    {
+      UVersionInfo version;
+
+      u_getVersion (version);
+      u_versionToString (version, text);
+      g_once_init_leave (&ready, 1);
+    }
+  return text;
 }

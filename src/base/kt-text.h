@@ -19,6 +19,8 @@ char  *kt_text_normalize (const char *text, gssize len);
 void   kt_text_index_terms  (const char *text, GString *out);
 /* Pinyin of the Chinese runs in @text: syllables joined and initials ("zhangsan zs"), "" if none. Appends. */
 void   kt_text_pinyin_terms (const char *text, GString *out);
+/* Which tables stand behind terms, pinyin and sort keys: another text when ICU is another one. Borrowed. */
+const char *kt_text_tables  (void);
 /* An FTS5 MATCH expression for what was typed: every word must occur, the last
  * one as prefix; CJK runs as phrases; quoting done. NULL when nothing searchable. g_free. */
 char  *kt_text_match        (const char *typed);

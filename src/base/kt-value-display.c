@@ -342,6 +342,8 @@ kt_value_display (const KtField *field, const KtValue *value, const char *locale
     case KT_VALUE_INT:
       if (field->type == KT_FIELD_DURATION)
         return display_duration (value->v.integer, habit);
+      if (g_strcmp0 (field->format, "plain") == 0)
+        return g_strdup_printf ("%" G_GINT64_FORMAT, value->v.integer);
       return grouped (value->v.integer, 0, 0, habit);
     case KT_VALUE_DECIMAL:
       {

@@ -366,15 +366,26 @@ typedef struct
   KtRecordPage  *self;
   KtViewContinue go;           /* NULL: stays */
   gpointer       data;
+  GDestroyNotify free_data;
 } Leaving;
+
+static void
+leaving_free (Leaving *leaving)
+{
+  if (leaving->free_data != NULL)
+    leaving->free_data (leaving->data);
+  g_object_unref (leaving->self);
+  g_free (leaving);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Leaving, leaving_free)
 
 static void
 saved_cb (GObject      *object,
           GAsyncResult *result,
           gpointer      user_data)
 {
-  g_autofree Leaving *leaving = user_data;
-  g_autoptr (KtRecordPage) self = leaving->self;
+  g_autoptr (Leaving) leaving = user_data;
+  KtRecordPage *self = leaving->self;
   g_autoptr (GError) error = NULL;
   g_autoptr (KtDone) done = kt_editor_save_finish (KT_EDITOR (object), result, &error);
 
@@ -399,13 +410,15 @@ saved_cb (GObject      *object,
 static void
 save (KtRecordPage   *self,
       KtViewContinue  go,
-      gpointer        data)
+      gpointer        data,
+      GDestroyNotify  free_data)
 {
   Leaving *leaving = g_new0 (Leaving, 1);
 
   leaving->self = g_object_ref (self);
   leaving->go = go;
   leaving->data = data;
+  leaving->free_data = free_data;
   kt_editor_save_async (self->editor, saved_cb, leaving);
 }
 
@@ -414,7 +427,7 @@ save_activated_cb (GSimpleAction *action,
                    GVariant      *parameter,
                    gpointer       user_data)
 {
-  save (KT_RECORD_PAGE (user_data), NULL, NULL);
+  save (KT_RECORD_PAGE (user_data), NULL, NULL, NULL);
 }
 
 static void
@@ -513,15 +526,15 @@ kt_record_page_get_header_end (KtView *view)
 static void
 leave_response_cb (AdwMessageDialog *dialog,
                    const char       *response,
-                   Leaving          *leaving)
+                   gpointer          user_data)
 {
-  g_autofree Leaving *owned = leaving;
-  g_autoptr (KtRecordPage) self = leaving->self;
+  g_autoptr (Leaving) leaving = user_data;
+  KtRecordPage *self = leaving->self;
 
   if (self->editor == NULL)
     return;
   if (g_str_equal (response, "save"))
-    save (self, leaving->go, leaving->data);
+    save (self, leaving->go, leaving->data, g_steal_pointer (&leaving->free_data));
   else if (g_str_equal (response, "discard"))
     {
       kt_editor_revert (self->editor, NULL);
@@ -532,7 +545,8 @@ leave_response_cb (AdwMessageDialog *dialog,
 static gboolean
 kt_record_page_may_leave (KtView        *view,
                           KtViewContinue go,
-                          gpointer       data)
+                          gpointer       data,
+                          GDestroyNotify free_data)
 {
   KtRecordPage *self = KT_RECORD_PAGE (view);
   GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
@@ -555,6 +569,7 @@ kt_record_page_may_leave (KtView        *view,
   leaving->self = g_object_ref (self);
   leaving->go = go;
   leaving->data = data;
+  leaving->free_data = free_data;
   g_signal_connect (dialog, "response", G_CALLBACK (leave_response_cb), leaving);
   gtk_window_present (GTK_WINDOW (dialog));
   return FALSE;

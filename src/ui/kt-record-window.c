@@ -175,7 +175,7 @@ kt_record_window_close_request (GtkWindow *window)
 {
   KtRecordWindow *self = KT_RECORD_WINDOW (window);
 
-  if (!self->closing && !kt_view_may_leave (self->view, close_for_good, self))
+  if (!self->closing && !kt_view_may_leave (self->view, close_for_good, self, NULL))
     return TRUE;
   return GTK_WINDOW_CLASS (kt_record_window_parent_class)->close_request (window);
 }

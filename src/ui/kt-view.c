@@ -58,11 +58,12 @@ kt_view_get_header_end (KtView *self)
 gboolean
 kt_view_may_leave (KtView         *self,
                    KtViewContinue  go,
-                   gpointer        data)
+                   gpointer        data,
+                   GDestroyNotify  free_data)
 {
   KtViewInterface *iface = KT_VIEW_GET_IFACE (self);
 
-  return iface->may_leave == NULL || iface->may_leave (self, go, data);
+  return iface->may_leave == NULL || iface->may_leave (self, go, data, free_data);
 }
 
 void

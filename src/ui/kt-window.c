@@ -72,8 +72,10 @@ typedef struct
 } Going;
 
 static void
-going_free (Going *going)
+going_free (gpointer data)
 {
+  Going *going = data;
+
   g_object_unref (going->window);
   g_free (going->action);
   g_clear_pointer (&going->parameter, g_variant_unref);
@@ -254,7 +256,6 @@ go_on (gpointer data)
   Going *going = data;
 
   gtk_widget_activate_action_variant (GTK_WIDGET (going->window), going->action, going->parameter);
-  going_free (going);
 }
 
 /* TRUE: go. FALSE: the view has asked, and the action is done again when the person agrees. */
@@ -272,7 +273,7 @@ may_leave (KtWindow   *self,
   going->window = g_object_ref (self);
   going->action = g_strdup (action);
   going->parameter = parameter != NULL ? g_variant_ref_sink (parameter) : NULL;
-  if (!kt_view_may_leave (view, go_on, going))
+  if (!kt_view_may_leave (view, go_on, going, going_free))
     return FALSE;
   going_free (going);
   return TRUE;
@@ -601,7 +602,7 @@ kt_window_close_request (GtkWindow *window)
   KtView *view = current_view (self);
   int width, height;
 
-  if (!self->closing && view != NULL && !kt_view_may_leave (view, close_for_good, self))
+  if (!self->closing && view != NULL && !kt_view_may_leave (view, close_for_good, self, NULL))
     return TRUE;
   gtk_window_get_default_size (window, &width, &height);
   g_settings_set_boolean (self->settings, "window-maximized", gtk_window_is_maximized (window));

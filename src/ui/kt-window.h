@@ -34,8 +34,9 @@ struct _KtViewInterface
   /* Widgets the toplevel puts into its header bar while the view is shown; owned by the view; may be NULL. */
   GtkWidget *(*get_header_start) (KtView *self);
   GtkWidget *(*get_header_end)   (KtView *self);
-  /* TRUE: leave at once. FALSE: the view asks (unsaved edits) and calls @go when the person agrees. NULL: always TRUE. */
-  gboolean   (*may_leave)        (KtView *self, KtViewContinue go, gpointer data);
+  /* TRUE: leave at once; @data stays the caller's. FALSE: the view asks (unsaved edits), calls @go when the person
+   * agrees, and frees @data by @free_data whatever the answer. NULL: always TRUE. */
+  gboolean   (*may_leave)        (KtView *self, KtViewContinue go, gpointer data, GDestroyNotify free_data);
   /* Ctrl+N, Ctrl+F here. May be NULL. */
   void       (*make_new)         (KtView *self);
   void       (*focus_filter)     (KtView *self);
@@ -44,7 +45,7 @@ char      *kt_view_get_title        (KtView *self);
 char      *kt_view_get_subtitle     (KtView *self);
 GtkWidget *kt_view_get_header_start (KtView *self);
 GtkWidget *kt_view_get_header_end   (KtView *self);
-gboolean   kt_view_may_leave        (KtView *self, KtViewContinue go, gpointer data);
+gboolean   kt_view_may_leave        (KtView *self, KtViewContinue go, gpointer data, GDestroyNotify free_data);
 void       kt_view_make_new         (KtView *self);
 void       kt_view_focus_filter     (KtView *self);
 void       kt_view_changed          (KtView *self);     /* emits signal "view-changed" */
