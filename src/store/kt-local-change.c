@@ -200,7 +200,10 @@ _kt_local_show (KtLocal *local,
       if (!kt_table_save (local->db, after, NULL, error))
         return FALSE;
     }
-  else if (!kt_table_erase (local->db, before->object, &before->id, error))
+  else if (!kt_table_erase (local->db, before->object, &before->id, error)
+           || kt_db_run (local->db, error, "DELETE FROM kt_history WHERE id=?1", KT_BIND_ID,
+                         &before->id, KT_BIND_END)
+                < 0)
     return FALSE;
   if (!_kt_local_index (local, before, after, error))
     return FALSE;

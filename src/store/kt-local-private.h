@@ -164,6 +164,10 @@ char     *_kt_local_describe_entry (KtLocal *local, gint64 no);
 gboolean  _kt_local_transact     (KtLocal *local, gboolean (*work) (KtLocal *local, gint64 no, KtChanges *changes, GError **error),
                                   gint64 no, KtChangeSet **changes, GError **error);
 
+/* ---- kt-local-pull.c ---- */
+/* Makes the indices again that an unfinished first pull has taken off. */
+gboolean  _kt_local_put_on_indices (KtLocal *local, GError **error);
+
 /* ---- kt-local-outbox.c ---- */
 /* A set of records by id. */
 typedef struct { KtId id; const KtObject *object; } KtTouched;

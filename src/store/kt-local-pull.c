@@ -385,8 +385,8 @@ take_off_indices (KtLocal *local, const KtObject *object, GError **error)
   return TRUE;
 }
 
-static gboolean
-put_on_indices (KtLocal *local, GError **error)
+gboolean
+_kt_local_put_on_indices (KtLocal *local, GError **error)
 {
   g_autoptr (GPtrArray) indices = g_ptr_array_new_with_free_func (g_free);
 
@@ -587,7 +587,7 @@ end_last (Pull *pull, GError **error)
                    "The page is older than what is here already");
       return FALSE;
     }
-  if (!(local->ready ? swap (pull, error) : put_on_indices (local, error))
+  if (!(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))
       || !_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)
       || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error))
     return FALSE;

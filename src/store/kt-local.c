@@ -590,7 +590,7 @@ is_other_world (const KtIdentity *a, const KtIdentity *b)
 static gboolean
 forget_everything (KtLocal *local, GError **error)
 {
-  return _kt_local_wipe_records (local, FALSE, error)
+  return _kt_local_wipe_records (local, FALSE, error) && _kt_local_put_on_indices (local, error)
          && kt_db_exec (
            local->db,
            "DELETE FROM kt_outbox; DELETE FROM kt_outbox_op; DELETE FROM kt_done; DELETE FROM kt_shadow;"

@@ -162,6 +162,35 @@ test_indices_come_back (Fix *fix, gconstpointer data)
   g_assert_cmpuint (strlen (list), ==, 750 * 4 - 1);
 }
 
+/* P13: the schema moves in the middle of it. */
+static void
+test_schema_between (Fix *fix, gconstpointer data)
+{
+  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  g_auto (GStrv) parts = NULL;
+  g_autofree char *other = NULL;
+  g_autoptr (KtSchema) newer = NULL;
+
+  fix_sign_in (fix);
+  for (guint i = 0; i < 1500; i++)
+    g_ptr_array_add (records, fix_record (fix, "account", NULL, i + 1, "name", "Acme", NULL));
+  fix_try_apply (fix, SNAPSHOT (2000, TRUE, "p1"), records, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  /* Other columns in the list: other sort keys. */
+  text = fix_schema_text ();
+  parts = g_strsplit (text, "\"columns\":[\"full_name\",", 2);
+  g_assert_nonnull (parts[1]);
+  other = g_strconcat (parts[0], "\"columns\":[\"full_name\",\"department\",", parts[1], NULL);
+  newer = kt_schema_from_json (other, -1, &error);
+  g_assert_no_error (error);
+  kt_local_set_schema (fix->local, newer, &error);
+  g_assert_no_error (error);
+  apply (fix, SNAPSHOT (2000, FALSE, "p2"), NULL, NULL);
+  g_assert_true (kt_local_ready (fix->local));
+}
+
 /* P5, 26: pages that have more to come change nothing that is seen, also over a restart; the last swaps all in. */
 static void
 test_staged (Fix *fix, gconstpointer data)
@@ -463,6 +492,7 @@ main (int argc, char **argv)
   FIRST ("/pull/26/first-anew", test_first_pull_anew);
   FIRST ("/pull/commit-before-ready", test_commit_before_ready);
   FIRST ("/pull/indices-come-back", test_indices_come_back);
+  FIRST ("/pull/P13/schema-between", test_schema_between);
   ADD ("/pull/P5/26/staged", test_staged);
   ADD ("/pull/staged-twice", test_staged_twice);
   ADD ("/pull/29/never-back", test_never_back);
