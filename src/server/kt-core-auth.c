@@ -585,7 +585,7 @@ _kt_core_login (KtCore *core, const KtRequest *request)
   gint64 now = core->env->now_us (core->env->data), wait = 0;
 
   if (!sodium_ready (&error) || !read_login (request, &login, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   make_gates (login.name, request->peer, gates);
   for (guint i = 0; i < 3 && wait == 0; i++)
     wait = gate_wait (core, &gates[i], now, &error);
@@ -605,7 +605,7 @@ _kt_core_login (KtCore *core, const KtRequest *request)
     return reply;
   if (error == NULL)
     g_set_error (&error, KT_ERROR, KT_ERROR_CORRUPT, "The workspace's database is not complete");
-  return kt_reply_from_error (error);
+  return _kt_reply_error (error);
 }
 
 KtReply *
@@ -617,12 +617,12 @@ _kt_core_logout (KtCore *core, const KtRequest *request)
   guint8 hash[HASH_BYTES];
 
   if (!_kt_core_actor (core, request->token, &actor, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   hash_token (request->token, hash);
   if (kt_db_run (core->db, &error, "DELETE FROM kt_token WHERE hash = ?1", KT_BIND_BLOB, hash,
                  (gsize) sizeof hash, KT_BIND_END)
       < 0)
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   text = g_string_new ("{}");
   return _kt_reply_json (200, text);
 }

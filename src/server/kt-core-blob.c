@@ -127,20 +127,20 @@ _kt_core_blob_get (KtCore *core, const KtActor *actor, const KtRequest *request)
   gint64 size, start = MAX (request->range_start, 0);
 
   if (!check_name (request, &error) || !may_read (core, actor, request->rest, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   path = _kt_core_blob_path (core, request->rest);
   file = g_mapped_file_new (path, FALSE, NULL);
   if (file == NULL)
     {
       g_set_error (&error, KT_ERROR, KT_ERROR_NOT_FOUND, "The attachment has not arrived here yet");
-      return kt_reply_from_error (error);
+      return _kt_reply_error (error);
     }
   size = (gint64) g_mapped_file_get_length (file);
   if (start > size || (start == size && size > 0))
     {
       g_set_error (&error, KT_ERROR, KT_ERROR_INVALID,
                    "The attachment has only %" G_GINT64_FORMAT " bytes", size);
-      reply = kt_reply_from_error (error);
+      reply = _kt_reply_error (error);
       reply->status = 416;
       return reply;
     }
@@ -182,7 +182,7 @@ _kt_core_blob_stat (KtCore *core, const KtActor *actor, const KtRequest *request
   gint64 size;
 
   if (!check_name (request, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   if (_kt_core_blob_have (core, request->rest, &size))
     return state_reply (size, TRUE);
   return state_reply (part_size (core, request->rest), FALSE);
@@ -408,7 +408,7 @@ _kt_core_blob_put (KtCore *core, const KtActor *actor, const KtRequest *request)
   if (!check_name (request, &error)
       || !_kt_query_int (request, "offset", 0, 0, MAX_BLOB, &offset, &error)
       || !_kt_query_int (request, "size", -1, 0, MAX_BLOB, &size, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   if (_kt_core_blob_have (core, request->rest, &have))
     return state_reply (have, TRUE);
   if (size < 0)
@@ -416,11 +416,11 @@ _kt_core_blob_put (KtCore *core, const KtActor *actor, const KtRequest *request)
       gint64 expected;
 
       if (!expected_size (core, request->rest, &expected, &error))
-        return kt_reply_from_error (error);
+        return _kt_reply_error (error);
       hint = expected >= 0 && offset + length < expected;
     }
   if (!append (core, request->rest, offset, size, hint, request->body, &have, &whole, &error)
       || (whole && !tell_records (core, request->rest, &error)))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   return state_reply (have, whole);
 }

@@ -215,12 +215,12 @@ _kt_core_history (KtCore *core, const KtActor *actor, const KtRequest *request)
   if (!read_subject (core, actor, request, &object, &id, &error)
       || !_kt_query_int (request, "before", G_MAXINT64, 0, G_MAXINT64, &before, &error)
       || !_kt_query_int (request, "limit", DEFAULT_ENTRIES, 1, MAX_ENTRIES, &limit, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   kt_json_begin_object (&writer);
   kt_json_key (&writer, "history");
   kt_json_begin_array (&writer);
   if (!write_entries (core, object, &id, before, limit, &writer, &more, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   kt_json_end_array (&writer);
   kt_json_put_bool (&writer, "more", more);
   kt_json_end_object (&writer);

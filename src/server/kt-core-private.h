@@ -63,6 +63,9 @@ gboolean   _kt_workspace_make_dir (const char *dir, gboolean *made, GError **err
 void       _kt_workspace_remove   (const char *dir, gboolean made);
 
 KtReply   *_kt_reply_json    (guint status, GString *json);                          /* takes it */
+/* The reply to a failure, and what people elsewhere are told of a fault of this machine (NULL: the error's own words). */
+KtReply   *_kt_reply_error   (const GError *error);
+const char *_kt_machine_words (const GError *error);
 gboolean   _kt_query_int     (const KtRequest *request, const char *key, gint64 fallback, gint64 min, gint64 max,
                               gint64 *out, GError **error);
 /* A record by id; NULL with no error: none. "o_x" quoted. g_free. */

@@ -592,12 +592,12 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
       || !_kt_query_int (request, "limit", DEFAULT_ROWS, 1, MAX_ROWS, &limit, &error)
       || !read_cursor (core, actor, request, now_seq, &cursor, &error))
     return g_error_matches (error, KT_ERROR, KT_ERROR_EPOCH) ? epoch_reply (core, error)
-                                                             : kt_reply_from_error (error);
+                                                             : _kt_reply_error (error);
 
   page = cursor.snapshot ? snapshot_page (core, actor, &cursor, now_seq, (guint) limit, &error)
                          : changes_page (core, actor, &cursor, now_seq, (guint) limit, &error);
   if (page == NULL)
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   reply = kt_reply_new (200);
   reply->content_type = g_strdup (KT_WIRE_CONTENT_PAGE);
   reply->body = g_steal_pointer (&page);
@@ -658,11 +658,11 @@ _kt_core_digest (KtCore *core, const KtActor *actor, const KtRequest *request)
   if (only != NULL && kt_schema_object (core->schema, only) == NULL)
     {
       g_set_error (&error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object “%s”", only);
-      return kt_reply_from_error (error);
+      return _kt_reply_error (error);
     }
   if (!kt_db_get_int (core->db, 0, &seq, &error, "SELECT number FROM kt_meta WHERE key = 'seq'",
                       KT_BIND_END))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   kt_json_begin_object (&inner);
   for (const KtObject **object = core->order; *object != NULL; object++)
     {
@@ -671,7 +671,7 @@ _kt_core_digest (KtCore *core, const KtActor *actor, const KtRequest *request)
       if (only != NULL && strcmp (only, (*object)->name) != 0)
         continue;
       if (!digest_object (core, actor, *object, &digest, &error))
-        return kt_reply_from_error (error);
+        return _kt_reply_error (error);
       kt_json_key (&inner, (*object)->name);
       kt_json_begin_object (&inner);
       put_digest (&inner, &digest);

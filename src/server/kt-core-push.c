@@ -391,7 +391,8 @@ refuse (Push *push,
   *verdict = (KtVerdict){ .number = item->number, .outcome = KT_OUTCOME_REFUSED, .seq = *seq };
   verdict->code =
     g_strdup (kt_error_word (why->domain == KT_ERROR ? (KtError) why->code : KT_ERROR_INTERNAL));
-  verdict->message = g_strdup (why->message);
+  verdict->message =
+    g_strdup (_kt_machine_words (why) != NULL ? _kt_machine_words (why) : why->message);
   return TRUE;
 }
 
@@ -582,7 +583,7 @@ decide_all (Push *push, GError **error)
 static KtReply *
 push_error (const Push *push, const GError *error)
 {
-  g_autoptr (KtReply) plain = kt_reply_from_error (error);
+  g_autoptr (KtReply) plain = _kt_reply_error (error);
   GString *text;
   char epoch[KT_ID_TEXT_SIZE];
 
@@ -654,7 +655,7 @@ _kt_core_push (KtCore *core, const KtActor *actor, const KtRequest *request)
   if (text == NULL)
     {
       g_set_error (&error, KT_ERROR, KT_ERROR_INVALID, "A push needs a body");
-      return kt_reply_from_error (error);
+      return _kt_reply_error (error);
     }
   push.json = kt_json_parse (text, (gssize) len, &error);
   push.mutations =

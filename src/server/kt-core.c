@@ -72,6 +72,44 @@ _kt_reply_json (guint status, GString *json)
   return reply;
 }
 
+/* What is wrong with this machine is told in general words: paths and SQL are for the log. */
+const char *
+_kt_machine_words (const GError *error)
+{
+  switch (error->domain == KT_ERROR ? (KtError) error->code : KT_ERROR_INTERNAL)
+    {
+    case KT_ERROR_BUSY:
+      return "The server is busy: try again in a moment";
+    case KT_ERROR_FULL:
+      return "The server's disk is full: its administrator must make room";
+    case KT_ERROR_CORRUPT:
+      return "The server's database is damaged: its administrator must look at it";
+    case KT_ERROR_IO:
+    case KT_ERROR_NETWORK:
+      return "The server cannot reach its database: try again later";
+    case KT_ERROR_INTERNAL:
+    case KT_ERROR_SCHEMA:
+      return "The server met an unexpected problem; its log says more";
+    default:
+      return NULL;
+    }
+}
+
+KtReply *
+_kt_reply_error (const GError *error)
+{
+  const char *words = _kt_machine_words (error);
+  g_autoptr (GError) told = NULL;
+
+  if (words == NULL)
+    return kt_reply_from_error (error);
+  if (!g_error_matches (error, KT_ERROR, KT_ERROR_BUSY))
+    g_warning ("%s", error->message);
+  told = g_error_new_literal (KT_ERROR, error->domain == KT_ERROR ? error->code : KT_ERROR_INTERNAL,
+                              words);
+  return kt_reply_from_error (told);
+}
+
 gboolean
 _kt_query_int (const KtRequest *request,
                const char *key,
@@ -587,10 +625,10 @@ handle_reading (KtCore *core, const KtRequest *request)
   gint64 seq;
 
   if (!_kt_core_begin (core, KT_TX_READ, &seq, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   if (kt_endpoint_info (request->endpoint)->needs_token
       && !_kt_core_actor (core, request->token, &actor, &error))
-    reply = kt_reply_from_error (error);
+    reply = _kt_reply_error (error);
   else
     switch (request->endpoint)
       {
@@ -630,7 +668,7 @@ handle_writing (KtCore *core, const KtRequest *request)
   g_autoptr (GError) error = NULL;
 
   if (!_kt_core_actor (core, request->token, &actor, &error))
-    return kt_reply_from_error (error);
+    return _kt_reply_error (error);
   return request->endpoint == KT_ENDPOINT_PUSH ? _kt_core_push (core, &actor, request)
                                                : _kt_core_blob_put (core, &actor, request);
 }
@@ -648,7 +686,7 @@ kt_core_handle (KtCore *core, const KtRequest *request)
     {
       g_set_error (&error, KT_ERROR, KT_ERROR_LIMIT,
                    "The request is larger than %" G_GSIZE_FORMAT " bytes", info->max_body);
-      return kt_reply_from_error (error);
+      return _kt_reply_error (error);
     }
   switch (request->endpoint)
     {
@@ -662,7 +700,7 @@ kt_core_handle (KtCore *core, const KtRequest *request)
     case KT_ENDPOINT_LIVE:
     case KT_N_ENDPOINTS:
       g_set_error (&error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is nothing at this address");
-      return kt_reply_from_error (error);
+      return _kt_reply_error (error);
     default:
       return handle_reading (core, request);
     }

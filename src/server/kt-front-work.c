@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "kt-front-private.h"
+#include "server/kt-core-private.h"
 
 #include "base/kt-error.h"
 
@@ -75,7 +76,7 @@ do_live (KtCore *core, KtJob *job)
   g_autoptr (GError) error = NULL;
 
   if (!kt_core_authenticate (core, job->request->token, NULL, NULL, &error))
-    job->reply = kt_reply_from_error (error);
+    job->reply = _kt_reply_error (error);
   job->seq = kt_core_seq (core);
 }
 

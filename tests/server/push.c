@@ -128,6 +128,7 @@ test_crash_between (void)
     "CREATE TRIGGER stop BEFORE UPDATE OF last_number ON kt_device BEGIN SELECT RAISE(ABORT, 'no'); END",
     NULL));
   g_test_expect_message ("kt-server", G_LOG_LEVEL_WARNING, "*fault of ours*");
+  g_test_expect_message ("kt-server", G_LOG_LEVEL_WARNING, "*constraint failed*");
   failed = push_raw (ben, body);
   g_test_assert_expected_messages ();
   g_assert_cmpuint (failed->status, >=, 500);
