@@ -86,11 +86,13 @@ print_head (const Bench *bench, const char *title)
 void
 bench_init (Bench *bench, int *argc, char ***argv, const char *title)
 {
+  gboolean prepare = FALSE;
   int rows = 0, runs = 0;
   const GOptionEntry entries[] = {
     { "quick", 0, 0, G_OPTION_ARG_NONE, &bench->quick, "Few rows, one run", NULL },
     { "rows", 0, 0, G_OPTION_ARG_INT, &rows, "How many contacts", "N" },
     { "runs", 0, 0, G_OPTION_ARG_INT, &runs, "How often", "N" },
+    { "prepare", 0, 0, G_OPTION_ARG_NONE, &prepare, "Make the profile, say where it is, do nothing else", NULL },
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -107,6 +109,14 @@ bench_init (Bench *bench, int *argc, char ***argv, const char *title)
   bench->runs = runs > 0 ? (guint) runs : bench->quick ? 1 : RUNS;
   bench->figures = g_ptr_array_new_with_free_func (figure_free);
   make_dirs (bench);
+  if (prepare)
+    {
+      g_autofree char *profile = bench_profile (bench, FALSE);
+
+      bench_remove (bench->scratch);
+      printf ("%s\n", profile);
+      exit (0);
+    }
   print_head (bench, title);
 }
 

@@ -329,7 +329,7 @@ bench_workspace (Bench *bench)
   /* Whole or not at all; another benchmark may have been faster. */
   if (g_rename (fresh, dir) != 0)
     bench_remove (fresh);
-  g_print ("(made a workspace with %u contacts in %.1f s)\n", bench->rows, bench_now () - start);
+  g_printerr ("(made a workspace with %u contacts in %.1f s)\n", bench->rows, bench_now () - start);
   return dir;
 }
 

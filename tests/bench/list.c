@@ -3,6 +3,8 @@
 /* What a person waits for between a key and the rows, on a profile with many
  * contacts: opening it, lists, search while typing, import. Without a window.   */
 
+#define G_LOG_DOMAIN "bench"
+
 #include "config.h"
 
 #include "bench.h"

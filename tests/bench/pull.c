@@ -3,6 +3,8 @@
 /* A real kontor-server over loopback HTTP, and real profiles on the disk: the first
  * pull against SQLite alone, and what goes to and fro later.                          */
 
+#define G_LOG_DOMAIN "bench"
+
 #include "config.h"
 
 #include "sqlite-alone.h"
@@ -132,6 +134,10 @@ time_offline_edits (Pull *pull, KtLocal *local, KtTransport *transport, guint tu
       start = (bench_now () - start) * 1e3;
       g_array_append_val (times, start);
     }
+  g_debug ("commits: p90 %.2f, p95 %.2f, p98 %.2f, p99 %.2f, p99.5 %.2f, p99.9 %.2f, worst %.2f ms",
+           bench_percentile (times, 0.9), bench_percentile (times, 0.95), bench_percentile (times, 0.98),
+           bench_percentile (times, 0.99), bench_percentile (times, 0.995), bench_percentile (times, 0.999),
+           bench_percentile (times, 1));
   bench_add (pull->commit_median, bench_percentile (times, 0.5));
   bench_add (pull->commit_99, bench_percentile (times, 0.99));
   bench_add (pull->push, sync_once (local, transport, NULL));
