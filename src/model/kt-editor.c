@@ -20,47 +20,6 @@
 #include "base/kt-error.h"
 #include "kt-editor-private.h"
 
-typedef struct
-{
-  const KtField *field; /* of self->object */
-  KtValue value;
-  KtValue before;
-  gint64 before_rev;
-  char *raw; /* typed text that is no value; NULL */
-  char *problem;
-} Edit;
-
-struct _KtEditor
-{
-  GObject parent_instance;
-
-  /* owned */
-  KtWorkspace *workspace;
-  KtRelated *related;
-  KtRecord *base;       /* NULL: loading, or gone */
-  KtRecord *shown;      /* base with the edits; NULL: to be made */
-  GHashTable *edits;    /* interned name → Edit */
-  GHashTable *problems; /* interned name → sentence: what the last save found; "" for the record */
-  GHashTable *displays; /* interned name → text of a reference as it was given out */
-  GCancellable *cancellable;
-  GError *error;
-  char *title;
-  char *subtitle;
-
-  /* borrowed */
-  const KtObject *object;
-
-  /* state */
-  KtId id;
-  guint load; /* generation */
-  KtRowState row_state;
-  guint is_new : 1;
-  guint gone : 1;
-  guint in_bin : 1;
-  guint dirty : 1;
-  guint saving : 1;
-};
-
 enum
 {
   PROP_0,
@@ -104,8 +63,8 @@ edit_free (Edit *edit)
   g_free (edit);
 }
 
-static const char *
-name_of (const KtField *field)
+const char *
+_kt_editor_name (const KtField *field)
 {
   return field != NULL ? g_intern_string (field->name) : g_intern_static_string ("");
 }
@@ -113,7 +72,7 @@ name_of (const KtField *field)
 static Edit *
 edit_of (KtEditor *self, const KtField *field)
 {
-  return g_hash_table_lookup (self->edits, name_of (field));
+  return g_hash_table_lookup (self->edits, _kt_editor_name (field));
 }
 
 /* The caller's field in our schema; NULL: there is no such field any more. */
@@ -146,8 +105,8 @@ has_theirs (KtEditor *self, const Edit *edit)
          && !(edit->raw == NULL && kt_value_equal (base, &edit->value));
 }
 
-static KtRecord *
-shown_record (KtEditor *self)
+KtRecord *
+_kt_editor_shown (KtEditor *self)
 {
   GHashTableIter iter;
   gpointer value;
@@ -210,7 +169,7 @@ set_text (KtEditor *self, char **place, char *text, guint prop)
 static char *
 make_title (KtEditor *self)
 {
-  KtRecord *record = shown_record (self);
+  KtRecord *record = _kt_editor_shown (self);
   const KtField *title = self->object->title;
   const char *label = kt_object_label (self->object, kt_workspace_get_locale (self->workspace));
 
@@ -225,7 +184,7 @@ make_title (KtEditor *self)
 static void
 follow (KtEditor *self)
 {
-  KtRecord *record = shown_record (self);
+  KtRecord *record = _kt_editor_shown (self);
 
   SET_FLAG (self, dirty, g_hash_table_size (self->edits) > 0, PROP_DIRTY);
   SET_FLAG (self, in_bin, self->base != NULL && kt_record_deleted (self->base), PROP_IN_BIN);
@@ -235,8 +194,8 @@ follow (KtEditor *self)
             PROP_SUBTITLE);
 }
 
-static void
-field_changed (KtEditor *self, const KtField *field)
+void
+_kt_editor_field_changed (KtEditor *self, const KtField *field)
 {
   g_signal_emit (self, signals[FIELD_CHANGED], 0, field);
 }
@@ -248,7 +207,7 @@ shown_changed (KtEditor *self, const KtField *field)
   g_clear_pointer (&self->shown, kt_record_unref);
   notify (self, PROP_RECORD);
   follow (self);
-  field_changed (self, field);
+  _kt_editor_field_changed (self, field);
 }
 
 /* ---- the base moves ---- */
@@ -289,9 +248,9 @@ set_base (KtEditor *self, KtRecord *record)
   SET_FLAG (self, gone, FALSE, PROP_GONE);
   follow (self);
   if (old == NULL)
-    field_changed (self, NULL);
+    _kt_editor_field_changed (self, NULL);
   for (guint i = 0; i < changed->len; i++)
-    field_changed (self, changed->pdata[i]);
+    _kt_editor_field_changed (self, changed->pdata[i]);
 }
 
 typedef struct
@@ -332,7 +291,7 @@ loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   /* What was typed stays readable; there is nothing to save it to. */
   SET_FLAG (self, gone, TRUE, PROP_GONE);
   follow (self);
-  field_changed (self, NULL);
+  _kt_editor_field_changed (self, NULL);
 }
 
 static void
@@ -427,7 +386,7 @@ titles_changed_cb (KtWorkspace *workspace, gpointer user_data)
         g_ptr_array_add (changed, (gpointer) field);
     }
   for (guint i = 0; i < changed->len; i++)
-    field_changed (self, changed->pdata[i]);
+    _kt_editor_field_changed (self, changed->pdata[i]);
 }
 
 static void
@@ -464,16 +423,16 @@ begin_edit (KtEditor *self, const KtField *field)
   kt_value_copy (base_value (self, field), &edit->before);
   kt_value_copy (base_value (self, field), &edit->value);
   edit->before_rev = self->base->rev;
-  g_hash_table_insert (self->edits, (gpointer) name_of (field), edit);
+  g_hash_table_insert (self->edits, (gpointer) _kt_editor_name (field), edit);
   return edit;
 }
 
 static void
 drop_edit (KtEditor *self, const KtField *field)
 {
-  gboolean any = g_hash_table_remove (self->edits, name_of (field));
+  gboolean any = g_hash_table_remove (self->edits, _kt_editor_name (field));
 
-  any |= g_hash_table_remove (self->problems, name_of (field));
+  any |= g_hash_table_remove (self->problems, _kt_editor_name (field));
   if (any)
     shown_changed (self, field);
 }
@@ -507,7 +466,7 @@ put_value (KtEditor *self, const KtField *field, const KtValue *value)
   g_clear_pointer (&edit->raw, g_free);
   g_free (edit->problem);
   edit->problem = required_problem (field, value);
-  g_hash_table_remove (self->problems, name_of (field));
+  g_hash_table_remove (self->problems, _kt_editor_name (field));
   shown_changed (self, field);
 }
 
@@ -521,7 +480,7 @@ kt_editor_get_property (GObject *object, guint id, GValue *value, GParamSpec *ps
   switch (id)
     {
     case PROP_RECORD:
-      g_value_set_boxed (value, shown_record (self));
+      g_value_set_boxed (value, _kt_editor_shown (self));
       break;
     case PROP_DIRTY:
       g_value_set_boolean (value, self->dirty);
@@ -696,6 +655,22 @@ _kt_editor_preset (KtEditor *self, const KtField *field, const KtValue *value)
   kt_record_unref (base);
 }
 
+void
+_kt_editor_set_saving (KtEditor *self, gboolean saving)
+{
+  SET_FLAG (self, saving, saving, PROP_SAVING);
+}
+
+void
+_kt_editor_saved (KtEditor *self, KtRecord *record, KtDone *done)
+{
+  SET_FLAG (self, is_new, FALSE, PROP_IS_NEW);
+  /* A load that began before the commit would show the old values for a moment. */
+  load (self);
+  set_base (self, record);
+  g_signal_emit (self, signals[SAVED], 0, done);
+}
+
 /* ---- reading ---- */
 
 KtRelated *
@@ -733,7 +708,7 @@ kt_editor_get_record (KtEditor *self)
 {
   g_return_val_if_fail (KT_IS_EDITOR (self), NULL);
 
-  return shown_record (self);
+  return _kt_editor_shown (self);
 }
 
 gboolean
@@ -813,7 +788,7 @@ kt_editor_get_display (KtEditor *self, const KtField *field)
     return g_strdup (edit->raw);
   text = kt_workspace_display (self->workspace, own, shown_value (self, own));
   if (own->to != NULL || own->type == KT_FIELD_FILE || own->type == KT_FIELD_IMAGE)
-    g_hash_table_insert (self->displays, (gpointer) name_of (own), g_strdup (text));
+    g_hash_table_insert (self->displays, (gpointer) _kt_editor_name (own), g_strdup (text));
   return text;
 }
 
@@ -829,7 +804,7 @@ kt_editor_get_problem (KtEditor *self, const KtField *field)
   edit = own != NULL ? edit_of (self, own) : NULL;
   if (edit != NULL && edit->problem != NULL)
     return edit->problem;
-  return g_hash_table_lookup (self->problems, name_of (own));
+  return g_hash_table_lookup (self->problems, _kt_editor_name (own));
 }
 
 gboolean
@@ -947,7 +922,7 @@ kt_editor_set_text (KtEditor *self, const KtField *field, const char *text)
   edit->raw = g_strdup (text);
   g_free (edit->problem);
   edit->problem = g_steal_pointer (&problem);
-  g_hash_table_remove (self->problems, name_of (own));
+  g_hash_table_remove (self->problems, _kt_editor_name (own));
   shown_changed (self, own);
   return FALSE;
 }
@@ -980,234 +955,4 @@ kt_editor_revert (KtEditor *self, const KtField *field)
   g_hash_table_remove_all (self->edits);
   g_hash_table_remove_all (self->problems);
   shown_changed (self, NULL);
-}
-
-/* ---- saving ---- */
-
-typedef struct
-{
-  KtRecord *record; /* as it is being saved */
-  GPtrArray *names; /* interned: of the fields in the patch */
-} Saving;
-
-static void
-saving_free (Saving *saving)
-{
-  kt_record_unref (saving->record);
-  g_ptr_array_unref (saving->names);
-  g_free (saving);
-}
-
-static void
-set_saving (KtEditor *self, gboolean saving)
-{
-  SET_FLAG (self, saving, saving, PROP_SAVING);
-}
-
-/* What was typed meanwhile is an edit of what was saved. */
-static void
-rebase (KtEditor *self, const Saving *saving)
-{
-  for (guint i = 0; i < saving->names->len; i++)
-    {
-      Edit *edit = g_hash_table_lookup (self->edits, saving->names->pdata[i]);
-      const KtValue *saved;
-
-      if (edit == NULL)
-        continue;
-      saved = _kt_value_of (saving->record, edit->field);
-      if (edit->raw == NULL && kt_value_equal (&edit->value, saved))
-        {
-          g_hash_table_remove (self->edits, saving->names->pdata[i]);
-          continue;
-        }
-      kt_value_clear (&edit->before);
-      kt_value_copy (saved, &edit->before);
-      edit->before_rev = saving->record->rev;
-    }
-}
-
-/* The base as it is now (others may have changed it meanwhile) with what was saved. */
-static KtRecord *
-with_saved (KtEditor *self, const Saving *saving)
-{
-  KtRecord *record = kt_record_copy (self->base);
-
-  for (guint i = 0; i < saving->names->len; i++)
-    {
-      const KtField *field = kt_object_field (record->object, saving->names->pdata[i]);
-
-      if (field == NULL)
-        continue;
-      kt_value_clear (&record->values[field->index]);
-      kt_value_copy (_kt_value_of (saving->record, field), &record->values[field->index]);
-    }
-  return record;
-}
-
-static void
-saved_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  KtEditor *self = KT_EDITOR (source);
-  const Saving *saving = g_task_get_task_data (task);
-  g_autoptr (KtRecord) record = NULL;
-  KtDone *done = _kt_command_finish (self, result, &error);
-
-  set_saving (self, FALSE);
-  if (done == NULL)
-    {
-      /* Rules only the database can check (the store's own sentence, in the language of the profile). */
-      if (g_error_matches (error, KT_ERROR, KT_ERROR_INVALID)
-          || g_error_matches (error, KT_ERROR, KT_ERROR_FORBIDDEN))
-        {
-          g_hash_table_insert (self->problems, (gpointer) name_of (NULL),
-                               g_strdup (error->message));
-          field_changed (self, NULL);
-        }
-      g_task_return_error (task, g_steal_pointer (&error));
-      return;
-    }
-  SET_FLAG (self, is_new, FALSE, PROP_IS_NEW);
-  rebase (self, saving);
-  /* A load that began before the commit would show the old values for a moment. */
-  load (self);
-  record = with_saved (self, saving);
-  set_base (self, record);
-  g_signal_emit (self, signals[SAVED], 0, done);
-  g_task_return_pointer (task, done, (GDestroyNotify) kt_done_unref);
-}
-
-/* Problems of single fields. TRUE: none. */
-static gboolean
-check (KtEditor *self)
-{
-  g_autoptr (GPtrArray) problems = NULL;
-  GHashTableIter iter;
-  gpointer value;
-  gboolean ok = TRUE;
-  gboolean had = g_hash_table_size (self->problems) > 0;
-
-  g_hash_table_remove_all (self->problems);
-  g_hash_table_iter_init (&iter, self->edits);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    if (((Edit *) value)->problem != NULL)
-      ok = FALSE;
-  problems = kt_rules_check (self->is_new ? NULL : self->base, shown_record (self),
-                             kt_workspace_get_locale (self->workspace));
-  for (guint i = 0; problems != NULL && i < problems->len; i++)
-    {
-      const KtProblem *problem = problems->pdata[i];
-
-      if (!g_hash_table_contains (self->problems, name_of (problem->field)))
-        g_hash_table_insert (self->problems, (gpointer) name_of (problem->field),
-                             g_strdup (problem->message));
-      ok = FALSE;
-    }
-  if (!ok || had)
-    field_changed (self, NULL);
-  return ok;
-}
-
-static char *
-first_problem (KtEditor *self)
-{
-  const char *text = kt_editor_get_problem (self, NULL);
-
-  for (guint i = 0; i < self->object->n_fields && text == NULL; i++)
-    text = kt_editor_get_problem (self, self->object->fields[i]);
-  return g_strdup (text != NULL ? text : _ ("Something in this record is not right yet"));
-}
-
-static KtPatch *
-make_patch (KtEditor *self, GPtrArray *names, gint64 *base_rev)
-{
-  KtPatch *patch;
-  GHashTableIter iter;
-  gpointer name, value;
-
-  if (self->is_new)
-    patch = kt_patch_diff (NULL, shown_record (self));
-  else
-    patch = kt_patch_new (self->object);
-  *base_rev = self->base->rev;
-  g_hash_table_iter_init (&iter, self->edits);
-  while (g_hash_table_iter_next (&iter, &name, &value))
-    {
-      const Edit *edit = value;
-
-      if (edit->field->object != self->object)
-        continue; /* retired meanwhile */
-      g_ptr_array_add (names, name);
-      if (self->is_new)
-        continue;
-      kt_patch_set (patch, edit->field, &edit->before, &edit->value);
-      *base_rev = MIN (*base_rev, edit->before_rev);
-    }
-  return patch;
-}
-
-void
-kt_editor_save_async (KtEditor *self, GAsyncReadyCallback callback, gpointer user_data)
-{
-  g_autoptr (GTask) task = NULL;
-  g_autoptr (KtPatch) patch = NULL;
-  GPtrArray *mutations;
-  KtMutation *mutation;
-  Saving *saving;
-  gint64 base_rev = 0;
-
-  g_return_if_fail (KT_IS_EDITOR (self));
-
-  task = g_task_new (self, NULL, callback, user_data);
-  g_task_set_source_tag (task, kt_editor_save_async);
-  if (self->saving)
-    {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING, "%s",
-                               _ ("This is being saved already"));
-      return;
-    }
-  if (self->base == NULL || self->gone)
-    {
-      g_task_return_new_error (task, KT_ERROR, KT_ERROR_NOT_FOUND, "%s",
-                               _ ("This record is no longer there"));
-      return;
-    }
-  if (!check (self))
-    {
-      g_autofree char *text = first_problem (self);
-
-      g_task_return_new_error (task, KT_ERROR, KT_ERROR_INVALID, "%s", text);
-      return;
-    }
-
-  saving = g_new0 (Saving, 1);
-  saving->names = g_ptr_array_new ();
-  saving->record = kt_record_ref (shown_record (self));
-  g_task_set_task_data (task, saving, (GDestroyNotify) saving_free);
-  patch = make_patch (self, saving->names, &base_rev);
-  if (!self->is_new && kt_patch_length (patch) == 0)
-    {
-      g_task_return_pointer (
-        task, _kt_done_new (_ ("Nothing was changed"), self->object, &self->id, NULL, 0),
-        (GDestroyNotify) kt_done_unref);
-      return;
-    }
-  mutation = _kt_workspace_mutation (self->workspace);
-  kt_mutation_add (mutation, self->is_new ? KT_MUTATE_CREATE : KT_MUTATE_UPDATE, self->object,
-                   &self->id, self->is_new ? 0 : base_rev, g_steal_pointer (&patch));
-  mutations = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_mutation_free);
-  g_ptr_array_add (mutations, mutation);
-  set_saving (self, TRUE);
-  _kt_workspace_commit_async (self->workspace, mutations, self->object, &self->id, self, saved_cb,
-                              g_steal_pointer (&task));
-}
-
-KtDone *
-kt_editor_save_finish (KtEditor *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
 }

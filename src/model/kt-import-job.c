@@ -18,19 +18,11 @@
 #include <string.h>
 
 #include "base/kt-error.h"
-#include "kt-layout.h"
+#include "kt-import-targets.h"
 #include "kt-model-private.h"
 #include "model/kt-import-job.h"
-#include "store/kt-import.h"
 
 #define PROGRESS_US (50 * 1000)
-
-typedef struct
-{
-  char *path;
-  char *label;
-  gboolean may_match;
-} Target;
 
 struct _KtImportJob
 {
@@ -41,7 +33,7 @@ struct _KtImportJob
   KtLocal *local;
   KtImportPlan *plan;
   KtImportResult *result;
-  GPtrArray *targets; /* Target* */
+  GPtrArray *targets; /* KtImportTarget* */
   GCancellable *cancellable;
   GMainContext *context;
   GError *error;
@@ -103,14 +95,6 @@ G_DEFINE_ENUM_TYPE (KtImportState,
                     G_DEFINE_ENUM_VALUE (KT_IMPORT_FAILED, "failed"),
                     G_DEFINE_ENUM_VALUE (KT_IMPORT_UNDONE, "undone"))
 
-static void
-target_free (Target *target)
-{
-  g_free (target->path);
-  g_free (target->label);
-  g_free (target);
-}
-
 /* Whether plan and connection are ours. */
 static gboolean
 is_quiet (KtImportJob *self)
@@ -145,158 +129,12 @@ set_progress (KtImportJob *self, double fraction, guint64 rows)
 
 /* ---- mapping ---- */
 
-static const KtField *
-base_field (KtImportJob *self, const char *path)
-{
-  g_autofree char *name = g_strndup (path, strcspn (path, ".:@"));
-
-  return kt_object_field (self->plan->object, name);
-}
-
-static void
-add_target (KtImportJob *self, const char *path, char *label, gboolean may_match)
-{
-  Target *target = g_new0 (Target, 1);
-
-  target->path = g_strdup (path);
-  target->label = label;
-  target->may_match = may_match;
-  g_ptr_array_add (self->targets, target);
-}
-
-static gboolean
-can_match (const KtField *field)
-{
-  switch (field->type)
-    {
-    case KT_FIELD_TEXT:
-    case KT_FIELD_EMAIL:
-    case KT_FIELD_PHONE:
-    case KT_FIELD_URL:
-    case KT_FIELD_INTEGER:
-    case KT_FIELD_AUTO_NUMBER:
-      return field->unique || field->indexed || field == field->object->title;
-    default:
-      return FALSE;
-    }
-}
-
-static gboolean
-known_target (KtImportJob *self, const char *path)
-{
-  for (guint i = 0; i < self->targets->len; i++)
-    if (g_str_equal (((Target *) self->targets->pdata[i])->path, path))
-      return TRUE;
-  return FALSE;
-}
-
-/* A place inside a field. */
-static char *
-inner_label (const char *label, const char *inner)
-{
-  /* Translators: a part of a field, such as “Address › City”. */
-  return g_strdup_printf (_ ("%s › %s"), label, inner);
-}
-
-static void
-make_targets (KtImportJob *self)
-{
-  const KtObject *object = self->plan->object;
-  const char *locale = kt_workspace_get_locale (self->workspace);
-
-  g_ptr_array_set_size (self->targets, 0);
-  for (guint i = 0; i < object->n_fields; i++)
-    {
-      const KtField *field = object->fields[i];
-      const char *label = kt_field_label (field, locale);
-
-      /* A computed title can be given (a full name is taken apart); numbers of one's own are kept as external ones. */
-      if ((field->computed && field != object->title) || field->type == KT_FIELD_FILE
-          || field->type == KT_FIELD_IMAGE)
-        continue;
-      add_target (self, field->name, g_strdup (label), can_match (field));
-      if (field->type == KT_FIELD_ADDRESS)
-        {
-          const char *const *parts = kt_layout_address_parts (locale);
-
-          for (guint j = 0; parts[j] != NULL; j++)
-            {
-              g_autofree char *path = g_strconcat (field->name, ".", parts[j], NULL);
-
-              add_target (self, path, inner_label (label, kt_layout_address_part_label (parts[j])),
-                          FALSE);
-            }
-        }
-      if (field->type == KT_FIELD_MONEY)
-        {
-          g_autofree char *path = g_strconcat (field->name, ".currency", NULL);
-
-          add_target (self, path, inner_label (label, _ ("Currency")), FALSE);
-        }
-    }
-  /* Finer ones that were guessed: records of one kind only, ids of another system. */
-  for (guint i = 0; i < self->plan->columns->len; i++)
-    {
-      const KtImportColumn *column = self->plan->columns->pdata[i];
-      const KtField *field = column->field != NULL ? base_field (self, column->field) : NULL;
-
-      if (field != NULL && !known_target (self, column->field))
-        add_target (
-          self, column->field,
-          inner_label (kt_field_label (field, locale), strpbrk (column->field, ".:@") + 1), FALSE);
-    }
-}
-
-static gboolean
-is_mapped (KtImportJob *self, const char *name)
-{
-  for (guint i = 0; i < self->plan->columns->len; i++)
-    {
-      const KtImportColumn *column = self->plan->columns->pdata[i];
-
-      if (column->field != NULL && strncmp (column->field, name, strlen (name)) == 0
-          && strchr (".:@", column->field[strlen (name)]) != NULL)
-        return TRUE;
-    }
-  return FALSE;
-}
-
-/* The same checks as kt_import_plan_check, in words for a window. */
-static char *
-make_hint (KtImportJob *self)
-{
-  const KtObject *object = self->plan->object;
-  const char *locale = kt_workspace_get_locale (self->workspace);
-  g_autoptr (GError) error = NULL;
-  const KtField *match =
-    self->plan->match != NULL ? kt_object_field (object, self->plan->match) : NULL;
-  gboolean any = FALSE;
-
-  if (kt_import_plan_check (self->plan, &error))
-    return NULL;
-  for (guint i = 0; i < self->plan->columns->len; i++)
-    any |= ((KtImportColumn *) self->plan->columns->pdata[i])->field != NULL;
-  if (!any)
-    return g_strdup (_ ("Choose at least one column to import"));
-  if (match != NULL && !is_mapped (self, match->name))
-    return g_strdup_printf (_ ("Records are to be found by %s, but no column goes there"),
-                            kt_field_label (match, locale));
-  for (guint i = 0; match == NULL && i < object->n_fields; i++)
-    {
-      const KtField *field = object->fields[i];
-
-      if (field->required && !field->computed && field->default_value == NULL
-          && !is_mapped (self, field->name) && strstr (error->message, field->name) != NULL)
-        return g_strdup_printf (_ ("%s is needed, but no column goes there"),
-                                kt_field_label (field, locale));
-    }
-  return g_strdup (error->message);
-}
-
 static void
 update_hint (KtImportJob *self)
 {
-  g_autofree char *hint = self->plan != NULL ? make_hint (self) : NULL;
+  g_autofree char *hint =
+    self->plan != NULL ? _kt_import_hint (self->plan, kt_workspace_get_locale (self->workspace))
+                       : NULL;
 
   if (g_strcmp0 (hint, self->hint) == 0)
     return;
@@ -566,7 +404,8 @@ work_cb (GObject *object, GAsyncResult *result, gpointer user_data)
       self->plan->create_missing = self->create_missing;
       g_free (self->plan->locale);
       self->plan->locale = g_strdup (work->locale);
-      make_targets (self);
+      g_ptr_array_unref (self->targets);
+      self->targets = _kt_import_targets_new (self->plan, work->locale);
       update_hint (self);
       set_state (self, KT_IMPORT_MAPPING);
       g_signal_emit (self, signals[MAPPING_CHANGED], 0);
@@ -729,7 +568,7 @@ kt_import_job_init (KtImportJob *self)
 {
   g_mutex_init (&self->lock);
   self->context = g_main_context_ref_thread_default ();
-  self->targets = g_ptr_array_new_with_free_func ((GDestroyNotify) target_free);
+  self->targets = g_ptr_array_new ();
   self->problems = g_ptr_array_new_with_free_func (g_free);
   self->notes = g_ptr_array_new_with_free_func (g_free);
 }
@@ -913,7 +752,7 @@ kt_import_job_set_column_field (KtImportJob *self, guint column, const char *fie
 
   at = column_at (self, column);
   if (at == NULL || g_strcmp0 (at->field, field) == 0
-      || (field != NULL && !known_target (self, field)))
+      || (field != NULL && !_kt_import_target_known (self->targets, field)))
     return;
   path = g_strdup (field);
   /* One column for one place. */
@@ -938,7 +777,7 @@ kt_import_job_n_targets (KtImportJob *self)
   return self->targets->len;
 }
 
-static const Target *
+static const KtImportTarget *
 target_at (KtImportJob *self, guint i)
 {
   return i < self->targets->len ? self->targets->pdata[i] : NULL;
@@ -1121,95 +960,4 @@ kt_import_job_get_report (KtImportJob *self)
   g_return_val_if_fail (KT_IS_IMPORT_JOB (self), NULL);
 
   return self->result != NULL ? self->result->report : NULL;
-}
-
-/* ---- export ---- */
-
-typedef struct
-{
-  KtQuery *query;
-  KtSchema *schema;
-  char *path;
-  char *locale;
-} Export;
-
-static void
-export_free (Export *export)
-{
-  kt_query_free (export->query);
-  kt_schema_unref (export->schema);
-  g_free (export->path);
-  g_free (export->locale);
-  g_free (export);
-}
-
-static gpointer
-export_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
-{
-  const Export *export = data;
-  guint64 rows = 0;
-
-  if (!kt_export_run (local, export->query, NULL, export->path, TRUE, export->locale, &rows,
-                      cancellable, error))
-    return NULL;
-  return g_memdup2 (&rows, sizeof rows);
-}
-
-static void
-exported_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  guint64 *rows = kt_store_job_finish (result, &error);
-
-  if (rows == NULL)
-    g_task_return_error (task, g_steal_pointer (&error));
-  else
-    g_task_return_pointer (task, rows, g_free);
-}
-
-void
-kt_export_async (KtWorkspace *workspace,
-                 const KtQuery *query,
-                 const char *path,
-                 GCancellable *cancellable,
-                 GAsyncReadyCallback callback,
-                 gpointer user_data)
-{
-  g_autoptr (GTask) task = NULL;
-  const KtObject *object;
-  Export *export;
-
-  g_return_if_fail (KT_IS_WORKSPACE (workspace) && query != NULL && path != NULL);
-
-  task = g_task_new (NULL, cancellable, callback, user_data);
-  g_task_set_source_tag (task, kt_export_async);
-  if (!_kt_workspace_check_open (workspace, task))
-    return;
-  object = _kt_workspace_adopt (workspace, query->object);
-  export = g_new0 (Export, 1);
-  export->query = object != NULL ? _kt_query_adopt (query, object) : NULL;
-  if (export->query == NULL)
-    export->query = kt_query_copy (query);
-  export->schema = kt_schema_ref ((KtSchema *) export->query->object->schema);
-  export->path = g_strdup (path);
-  export->locale = g_strdup (kt_workspace_get_locale (workspace));
-  kt_store_read_async (_kt_workspace_store (workspace), export_job, export,
-                       (GDestroyNotify) export_free, g_free, cancellable, exported_cb,
-                       g_steal_pointer (&task));
-}
-
-gboolean
-kt_export_finish (GAsyncResult *result, guint64 *rows, GError **error)
-{
-  g_autofree guint64 *n = NULL;
-
-  g_return_val_if_fail (g_task_is_valid (result, NULL), FALSE);
-
-  n = g_task_propagate_pointer (G_TASK (result), error);
-  if (n == NULL)
-    return FALSE;
-  if (rows != NULL)
-    *rows = *n;
-  return TRUE;
 }

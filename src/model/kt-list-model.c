@@ -24,17 +24,9 @@
 
 #define HEAD_KEYS 512 /* for the first frame */
 #define HEAD_ROWS 64
-#define MAX_CACHE 800 /* records kept beyond those held */
 #define MAX_FETCH 256 /* rows of one job */
 #define MAX_HELD \
   1000 /* held positions that are re-read with a refresh; others are fetched after it */
-
-typedef struct
-{
-  gint64 key;
-  KtRecord *record;
-  GList link; /* in `recent` */
-} Cached;
 
 struct _KtListModel
 {
@@ -44,10 +36,9 @@ struct _KtListModel
   KtWorkspace *workspace;
   KtQuery *query; /* as set; NULL: none yet */
   char *search;
-  GArray *keys;         /* gint64 */
-  GHashTable *slots;    /* position → KtRow*, weak */
-  GHashTable *cache;    /* gint64* → Cached */
-  GQueue recent;        /* Cached, newest first */
+  GArray *keys;      /* gint64 */
+  GHashTable *slots; /* position → KtRow*, weak */
+  KtRecordCache *cache;
   GArray *wanted;       /* guint positions, newest last */
   GCancellable *asking; /* of the question under way */
   GCancellable *fetching;
@@ -92,60 +83,6 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (KtListModel,
                                kt_list_model,
                                G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, kt_list_model_iface_init))
-
-/* ---- the cache ---- */
-
-static void
-cached_free (Cached *cached)
-{
-  kt_record_unref (cached->record);
-  g_free (cached);
-}
-
-static KtRecord *
-cache_get (KtListModel *self, gint64 key)
-{
-  Cached *cached = g_hash_table_lookup (self->cache, &key);
-
-  if (cached == NULL)
-    return NULL;
-  g_queue_unlink (&self->recent, &cached->link);
-  g_queue_push_head_link (&self->recent, &cached->link);
-  return cached->record;
-}
-
-static void
-cache_drop (KtListModel *self, Cached *cached)
-{
-  g_queue_unlink (&self->recent, &cached->link);
-  g_hash_table_remove (self->cache, &cached->key);
-}
-
-static void
-cache_put (KtListModel *self, gint64 key, KtRecord *record)
-{
-  Cached *cached = g_hash_table_lookup (self->cache, &key);
-
-  if (cached != NULL)
-    cache_drop (self, cached);
-  if (record == NULL)
-    return;
-  cached = g_new0 (Cached, 1);
-  cached->key = key;
-  cached->record = kt_record_ref (record);
-  cached->link.data = cached;
-  g_hash_table_insert (self->cache, &cached->key, cached);
-  g_queue_push_head_link (&self->recent, &cached->link);
-  while (self->recent.length > MAX_CACHE)
-    cache_drop (self, self->recent.tail->data);
-}
-
-static void
-cache_clear (KtListModel *self)
-{
-  while (self->recent.head != NULL)
-    cache_drop (self, self->recent.head->data);
-}
 
 /* ---- properties ---- */
 
@@ -251,7 +188,7 @@ move_slots (KtListModel *self)
 
       if (key == 0)
         continue; /* beyond the end: it keeps what it shows for whoever still holds it */
-      if (_kt_row_set (row, key, cache_get (self, key)))
+      if (_kt_row_set (row, key, _kt_record_cache_get (self->cache, key)))
         g_ptr_array_add (moved, g_object_ref (row));
       if (kt_row_get_record (row) == NULL)
         {
@@ -316,7 +253,7 @@ forget_read (KtListModel *self, const GArray *keys, const GArray *positions)
       guint position = g_array_index (positions, guint, i);
 
       if (position < keys->len)
-        cache_put (self, g_array_index (keys, gint64, position), NULL);
+        _kt_record_cache_put (self->cache, g_array_index (keys, gint64, position), NULL);
     }
 }
 
@@ -352,7 +289,8 @@ asked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
           guint position = g_array_index (asked->positions, guint, i);
 
           if (position < keys->len)
-            cache_put (self, g_array_index (keys, gint64, position), records->pdata[i]);
+            _kt_record_cache_put (self->cache, g_array_index (keys, gint64, position),
+                                  records->pdata[i]);
         }
       self->rows_read += MIN (asked->positions->len, keys->len);
       set_error (self, NULL);
@@ -491,7 +429,7 @@ fetched_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
       /* Read before the last change: shown, since the refresh that follows brings the new one, but not kept. */
       if (fetched->stamp == self->stamp)
-        cache_put (self, key, record);
+        _kt_record_cache_put (self->cache, key, record);
       if (row != NULL && _kt_row_key (row) == key && record != NULL
           && kt_row_get_record (row) == NULL && _kt_row_set (row, key, record))
         g_ptr_array_add (changed, g_object_ref (row));
@@ -569,7 +507,7 @@ void
 _kt_list_model_held (KtListModel *self, guint *slots, guint *cached)
 {
   *slots = g_hash_table_size (self->slots);
-  *cached = g_hash_table_size (self->cache);
+  *cached = _kt_record_cache_length (self->cache);
 }
 
 /* ---- what the workspace says ---- */
@@ -583,17 +521,8 @@ changed_cb (KtWorkspace *workspace, KtChanges *changes, gpointer user_data)
     return;
   if (kt_changes_touch (changes, self->query->object))
     {
-      GList *link = self->recent.head;
-
       self->stamp++;
-      while (link != NULL)
-        {
-          Cached *cached = link->data;
-
-          link = link->next;
-          if (kt_changes_record (changes, &cached->record->id))
-            cache_drop (self, cached);
-        }
+      _kt_record_cache_changed (self->cache, changes);
     }
   if (_kt_model_changes_query (changes, self->query))
     refresh (self);
@@ -619,7 +548,7 @@ schema_cb (KtWorkspace *workspace, GParamSpec *pspec, gpointer user_data)
         }
     }
   self->stamp++;
-  cache_clear (self);
+  _kt_record_cache_clear (self->cache);
   refresh (self);
 }
 
@@ -694,7 +623,7 @@ get_item (GListModel *model, guint position)
       row = _kt_row_new (self, self->workspace, position, key);
       g_hash_table_insert (self->slots, GUINT_TO_POINTER (position), row);
     }
-  _kt_row_set (row, key, cache_get (self, key));
+  _kt_row_set (row, key, _kt_record_cache_get (self->cache, key));
   if (kt_row_get_record (row) == NULL)
     {
       g_array_append_val (self->wanted, position);
@@ -784,7 +713,7 @@ kt_list_model_finalize (GObject *object)
   g_free (self->search);
   g_array_unref (self->keys);
   g_hash_table_unref (self->slots);
-  g_hash_table_unref (self->cache);
+  _kt_record_cache_free (self->cache);
   g_array_unref (self->wanted);
   g_clear_error (&self->error);
   G_OBJECT_CLASS (kt_list_model_parent_class)->finalize (object);
@@ -817,8 +746,7 @@ kt_list_model_init (KtListModel *self)
 {
   self->keys = g_array_new (FALSE, FALSE, sizeof (gint64));
   self->slots = g_hash_table_new (NULL, NULL);
-  self->cache =
-    g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, (GDestroyNotify) cached_free);
+  self->cache = _kt_record_cache_new ();
   self->wanted = g_array_new (FALSE, FALSE, sizeof (guint));
   self->fetching = g_cancellable_new ();
 }
@@ -859,7 +787,7 @@ kt_list_model_set_query (KtListModel *self, const KtQuery *query)
     {
       g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (gint64));
 
-      cache_clear (self);
+      _kt_record_cache_clear (self->cache);
       if (self->keys->len > 0)
         publish (self, none, FALSE);
     }
@@ -949,175 +877,16 @@ kt_list_model_get_keys (KtListModel *self, guint *n)
   return (const gint64 *) self->keys->data;
 }
 
-guint
-kt_list_model_find_key (KtListModel *self, gint64 key)
+/* ---- for kt-list-find.c ---- */
+
+KtWorkspace *
+_kt_list_model_workspace (KtListModel *self)
 {
-  const gint64 *keys;
-
-  g_return_val_if_fail (KT_IS_LIST_MODEL (self), G_MAXUINT);
-
-  keys = (const gint64 *) self->keys->data;
-  for (guint i = 0; i < self->keys->len; i++)
-    if (keys[i] == key)
-      return i;
-  return G_MAXUINT;
+  return self->workspace;
 }
 
-static void
-found_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+const KtObject *
+_kt_list_model_object (KtListModel *self)
 {
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  KtListModel *self = g_task_get_source_object (task);
-  g_autoptr (KtRecord) record = _kt_record_load_finish (result, &error);
-
-  if (error != NULL)
-    g_task_return_error (task, g_steal_pointer (&error));
-  else
-    {
-      guint position = record != NULL ? kt_list_model_find_key (self, record->rid) : G_MAXUINT;
-
-      g_task_return_pointer (task, g_memdup2 (&position, sizeof position), g_free);
-    }
-}
-
-void
-kt_list_model_find_async (KtListModel *self,
-                          const KtId *id,
-                          GCancellable *cancellable,
-                          GAsyncReadyCallback callback,
-                          gpointer user_data)
-{
-  g_autoptr (GTask) task = NULL;
-  const KtObject *object;
-
-  g_return_if_fail (KT_IS_LIST_MODEL (self) && id != NULL);
-
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, kt_list_model_find_async);
-  object = self->query != NULL ? _kt_workspace_adopt (self->workspace, self->query->object) : NULL;
-  if (object == NULL)
-    {
-      guint nowhere = G_MAXUINT;
-
-      g_task_return_pointer (task, g_memdup2 (&nowhere, sizeof nowhere), g_free);
-      return;
-    }
-  _kt_record_load_async (self->workspace, object, id, cancellable, found_cb,
-                         g_steal_pointer (&task));
-}
-
-guint
-kt_list_model_find_finish (KtListModel *self, GAsyncResult *result, GError **error)
-{
-  g_autofree guint *position = NULL;
-
-  g_return_val_if_fail (g_task_is_valid (result, self), G_MAXUINT);
-
-  position = g_task_propagate_pointer (G_TASK (result), error);
-  return position != NULL ? *position : G_MAXUINT;
-}
-
-/* ---- ids of many ---- */
-
-typedef struct
-{
-  KtSchema *schema;
-  const KtObject *object;
-  GArray *keys;
-} Ids;
-
-static void
-ids_free (Ids *ids)
-{
-  kt_schema_unref (ids->schema);
-  g_array_unref (ids->keys);
-  g_free (ids);
-}
-
-static gpointer
-ids_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
-{
-  const Ids *ids = data;
-  GArray *result = g_array_new (FALSE, FALSE, sizeof (KtId));
-
-  for (guint from = 0; from < ids->keys->len; from += MAX_FETCH)
-    {
-      g_autoptr (GPtrArray) records = NULL;
-
-      if (g_cancellable_set_error_if_cancelled (cancellable, error)
-          || (records = kt_local_rows (local, ids->object, &g_array_index (ids->keys, gint64, from),
-                                       MIN (MAX_FETCH, ids->keys->len - from), error))
-               == NULL)
-        {
-          g_array_unref (result);
-          return NULL;
-        }
-      for (guint i = 0; i < records->len; i++)
-        if (records->pdata[i] != NULL)
-          g_array_append_val (result, ((KtRecord *) records->pdata[i])->id);
-    }
-  return result;
-}
-
-static void
-ids_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  GArray *ids = kt_store_job_finish (result, &error);
-
-  if (ids == NULL)
-    g_task_return_error (task, g_steal_pointer (&error));
-  else
-    g_task_return_pointer (task, ids, (GDestroyNotify) g_array_unref);
-}
-
-void
-kt_list_model_ids_async (KtListModel *self,
-                         const guint *positions,
-                         guint n,
-                         GCancellable *cancellable,
-                         GAsyncReadyCallback callback,
-                         gpointer user_data)
-{
-  g_autoptr (GTask) task = NULL;
-  const KtObject *object;
-  Ids *ids;
-
-  g_return_if_fail (KT_IS_LIST_MODEL (self) && (positions != NULL || n == 0));
-
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, kt_list_model_ids_async);
-  object = self->query != NULL ? _kt_workspace_adopt (self->workspace, self->query->object) : NULL;
-  if (object == NULL)
-    {
-      g_task_return_pointer (task, g_array_new (FALSE, FALSE, sizeof (KtId)),
-                             (GDestroyNotify) g_array_unref);
-      return;
-    }
-  if (!_kt_workspace_check_open (self->workspace, task))
-    return;
-  ids = g_new0 (Ids, 1);
-  ids->schema = kt_schema_ref ((KtSchema *) object->schema);
-  ids->object = object;
-  ids->keys = g_array_sized_new (FALSE, FALSE, sizeof (gint64), n);
-  for (guint i = 0; i < n; i++)
-    {
-      gint64 key = key_at (self, positions[i]);
-
-      if (key != 0)
-        g_array_append_val (ids->keys, key);
-    }
-  kt_store_read_async (_kt_workspace_store (self->workspace), ids_job, ids,
-                       (GDestroyNotify) ids_free, (GDestroyNotify) g_array_unref, cancellable,
-                       ids_cb, g_steal_pointer (&task));
-}
-
-GArray *
-kt_list_model_ids_finish (KtListModel *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return self->query != NULL ? _kt_workspace_adopt (self->workspace, self->query->object) : NULL;
 }

@@ -36,6 +36,10 @@ _kt_guard_end (gpointer data)
 /* ---- kt-workspace.c ---- */
 /* For tests: on an open store (taken); @syncer (taken) may be NULL: no network at all. */
 KtWorkspace   *_kt_workspace_new        (KtStore *store, KtSyncer *syncer, const char *dir, const char *locale);
+void           _kt_workspace_take_store (KtWorkspace *self, KtStore *store, KtSyncer *syncer);    /* both taken */
+/* The person has signed in, or out by intention: remembered, and state, schema and identity looked at anew. */
+void           _kt_workspace_set_signed_out (KtWorkspace *self, gboolean signed_out);
+gboolean       _kt_workspace_is_closed  (KtWorkspace *self);
 KtStore       *_kt_workspace_store      (KtWorkspace *self);     /* NULL: never signed in, or closed */
 KtSyncer      *_kt_workspace_syncer     (KtWorkspace *self);     /* may be NULL */
 const KtEnv   *_kt_workspace_env        (KtWorkspace *self);     /* never NULL once there was a store */

@@ -18,6 +18,18 @@ gboolean _kt_row_refresh_texts (KtRow *row);
 gboolean _kt_row_refresh_state (KtRow *row);
 void     _kt_row_notify       (KtRow *row);
 
+/* kt-record-cache.c */
+typedef struct _KtRecordCache KtRecordCache;
+KtRecordCache *_kt_record_cache_new     (void);
+void           _kt_record_cache_free    (KtRecordCache *cache);
+KtRecord      *_kt_record_cache_get     (KtRecordCache *cache, gint64 key);                     /* borrowed; NULL */
+void           _kt_record_cache_put     (KtRecordCache *cache, gint64 key, KtRecord *record);   /* NULL: forget it */
+void           _kt_record_cache_clear   (KtRecordCache *cache);
+void           _kt_record_cache_changed (KtRecordCache *cache, const KtChanges *changes);
+guint          _kt_record_cache_length  (KtRecordCache *cache);
+
+KtWorkspace    *_kt_list_model_workspace (KtListModel *self);
+const KtObject *_kt_list_model_object    (KtListModel *self);      /* as the schema is now; NULL: no query yet */
 /* In kt-list-model.c: a slot died, or is looked at without being loaded. */
 void     _kt_list_model_forget (KtListModel *self, guint position);
 /* For tests: records read from the database so far, and slots and records held. */

@@ -303,8 +303,8 @@ store_failed_cb (KtStore *store, GError *error, gpointer user_data)
 
 /* ---- opening ---- */
 
-static void
-take_store (KtWorkspace *self, KtStore *store, KtSyncer *syncer)
+void
+_kt_workspace_take_store (KtWorkspace *self, KtStore *store, KtSyncer *syncer)
 {
   self->store = store;
   self->syncer = syncer;
@@ -342,7 +342,7 @@ _kt_workspace_new (KtStore *store, KtSyncer *syncer, const char *dir, const char
 {
   KtWorkspace *self = workspace_new (dir, locale);
 
-  take_store (self, store, syncer);
+  _kt_workspace_take_store (self, store, syncer);
   return self;
 }
 
@@ -375,7 +375,7 @@ opened_meta_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->signed_out = *text != '\0';
-  take_store (self, store, kt_syncer_new (store));
+  _kt_workspace_take_store (self, store, kt_syncer_new (store));
   g_task_return_pointer (task, g_object_ref (self), g_object_unref);
 }
 
@@ -451,53 +451,19 @@ kt_workspace_close (KtWorkspace *self)
     }
 }
 
-/* ---- signing in and out ---- */
-
-typedef struct
-{
-  char *address;
-  char *user;
-  char *password;
-} SignIn;
-
-static void
-sign_in_free (SignIn *data)
-{
-  g_free (data->address);
-  g_free (data->user);
-  explicit_bzero (data->password, strlen (data->password));
-  g_free (data->password);
-  g_free (data);
-}
-
 static gpointer
 set_signed_out_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
 {
   return kt_local_set_meta (local, META_SIGNED_OUT, data, error) ? g_strdup ("") : NULL;
 }
 
-static void
-set_signed_out (KtWorkspace *self, gboolean signed_out)
+void
+_kt_workspace_set_signed_out (KtWorkspace *self, gboolean signed_out)
 {
   if (self->signed_out != signed_out && self->store != NULL)
     kt_store_write_async (self->store, set_signed_out_job, signed_out ? g_strdup ("1") : NULL,
                           g_free, g_free, NULL, NULL, NULL);
   self->signed_out = signed_out;
-}
-
-static void
-signed_in_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  KtWorkspace *self = g_task_get_source_object (task);
-
-  if (!kt_syncer_login_finish (KT_SYNCER (source), result, &error))
-    {
-      g_task_return_error (task, g_steal_pointer (&error));
-      return;
-    }
-  set_signed_out (self, FALSE);
   if (follow_schema (self))
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SCHEMA]);
   follow_identity (self);
@@ -505,146 +471,12 @@ signed_in_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   if (self->glance != NULL)
     _kt_glance_changed (self->glance, NULL);
   _kt_sync_status_update (self->status);
-  g_task_return_boolean (task, TRUE);
-}
-
-static void
-sign_in_now (KtWorkspace *self, GTask *task)
-{
-  const SignIn *data = g_task_get_task_data (task);
-
-  if (self->syncer == NULL)
-    {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                               "There is no network here");
-      g_object_unref (task);
-      return;
-    }
-  kt_syncer_login_async (self->syncer, data->address, data->user, data->password,
-                         g_task_get_cancellable (task), signed_in_cb, task);
-}
-
-static void
-created_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GTask *task = user_data;
-  KtWorkspace *self = g_task_get_source_object (task);
-  g_autoptr (GError) error = NULL;
-  KtStore *store = kt_store_open_finish (result, &error);
-
-  if (store == NULL)
-    {
-      g_task_return_error (task, g_steal_pointer (&error));
-      g_object_unref (task);
-      return;
-    }
-  if (self->closed || self->store != NULL)
-    {
-      /* Closed, or another attempt was faster. */
-      kt_store_close (store);
-      g_object_unref (store);
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "Closed meanwhile");
-      g_object_unref (task);
-      return;
-    }
-  take_store (self, store, kt_syncer_new (store));
-  sign_in_now (self, task);
-}
-
-void
-kt_workspace_sign_in_async (KtWorkspace *self,
-                            const char *address,
-                            const char *user,
-                            const char *password,
-                            GCancellable *cancellable,
-                            GAsyncReadyCallback callback,
-                            gpointer user_data)
-{
-  GTask *task;
-  SignIn *data;
-
-  g_return_if_fail (KT_IS_WORKSPACE (self) && address != NULL && user != NULL && password != NULL);
-
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, kt_workspace_sign_in_async);
-  data = g_new0 (SignIn, 1);
-  data->address = g_strdup (address);
-  data->user = g_strdup (user);
-  data->password = g_strdup (password);
-  g_task_set_task_data (task, data, (GDestroyNotify) sign_in_free);
-  if (self->closed)
-    {
-      _kt_workspace_check_open (self, task);
-      g_object_unref (task);
-    }
-  else if (self->store != NULL)
-    sign_in_now (self, task);
-  else
-    kt_store_open_async (self->dir, KT_LOCAL_CREATE, NULL, self->locale, cancellable, created_cb,
-                         task);
 }
 
 gboolean
-kt_workspace_sign_in_finish (KtWorkspace *self, GAsyncResult *result, GError **error)
+_kt_workspace_is_closed (KtWorkspace *self)
 {
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-static void
-signed_out_cb (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  g_autoptr (GError) error = NULL;
-  KtWorkspace *self = g_task_get_source_object (task);
-  gint64 unsettled = 0;
-
-  if (!kt_syncer_logout_finish (KT_SYNCER (source), result, &unsettled, &error))
-    {
-      g_task_return_error (task, g_steal_pointer (&error));
-      return;
-    }
-  set_signed_out (self, TRUE);
-  follow_state (self);
-  _kt_sync_status_update (self->status);
-  g_task_return_pointer (task, g_memdup2 (&unsettled, sizeof unsettled), g_free);
-}
-
-void
-kt_workspace_sign_out_async (KtWorkspace *self, GAsyncReadyCallback callback, gpointer user_data)
-{
-  GTask *task;
-
-  g_return_if_fail (KT_IS_WORKSPACE (self));
-
-  task = g_task_new (self, NULL, callback, user_data);
-  g_task_set_source_tag (task, kt_workspace_sign_out_async);
-  if (self->syncer == NULL)
-    {
-      g_task_return_new_error (task, KT_ERROR, KT_ERROR_AUTH, "%s", _ ("Nobody is signed in"));
-      g_object_unref (task);
-      return;
-    }
-  kt_syncer_logout_async (self->syncer, signed_out_cb, task);
-}
-
-gboolean
-kt_workspace_sign_out_finish (KtWorkspace *self,
-                              GAsyncResult *result,
-                              gint64 *unsettled,
-                              GError **error)
-{
-  g_autofree gint64 *n = NULL;
-
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-
-  n = g_task_propagate_pointer (G_TASK (result), error);
-  if (n == NULL)
-    return FALSE;
-  if (unsettled != NULL)
-    *unsettled = *n;
-  return TRUE;
+  return self->closed;
 }
 
 /* ---- GObject ---- */
