@@ -470,7 +470,8 @@ move_to (KtLocal *local, const KtSchema *schema, GError **error)
   g_autoptr (KtSchema) keep = kt_schema_ref ((KtSchema *) schema);
 
   if (
-    !kt_table_ensure (local->db, schema, KT_TABLE_CLIENT, error)
+    !_kt_local_put_on_indices (local, error)
+    || !kt_table_ensure (local->db, schema, KT_TABLE_CLIENT, error)
     || !_kt_local_put_meta (local, "kt:schema", kt_schema_to_json (schema), error)
     || !_kt_local_put_meta (local, "kt:schema_digest", kt_schema_digest (schema), error)
     || !park_strangers (local, schema, error)

@@ -175,19 +175,24 @@ test_schema_between (Fix *fix, gconstpointer data)
 
   fix_sign_in (fix);
   for (guint i = 0; i < 1500; i++)
-    g_ptr_array_add (records, fix_record (fix, "account", NULL, i + 1, "name", "Acme", NULL));
+    g_ptr_array_add (records, fix_record (fix, "contact", NULL, i + 1, "last_name", "Ray", NULL));
   fix_try_apply (fix, SNAPSHOT (2000, TRUE, "p1"), records, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   /* Other columns in the list: other sort keys. */
   text = fix_schema_text ();
-  parts = g_strsplit (text, "\"columns\":[\"full_name\",", 2);
+  parts = g_strsplit (text, "\"columns\":[\"full_name\",\"account\",\"job_title\",", 2);
   g_assert_nonnull (parts[1]);
-  other = g_strconcat (parts[0], "\"columns\":[\"full_name\",\"department\",", parts[1], NULL);
+  other = g_strconcat (parts[0], "\"columns\":[\"full_name\",\"account\",\"department\",", parts[1],
+                       NULL);
   newer = kt_schema_from_json (other, -1, &error);
   g_assert_no_error (error);
   kt_local_set_schema (fix->local, newer, &error);
   g_assert_no_error (error);
   apply (fix, SNAPSHOT (2000, FALSE, "p2"), NULL, NULL);
+  g_assert_cmpint (
+    fix_count (fix, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'kt_key_%_job_title'"), ==,
+    0);
+  g_assert_cmpint (fix_count (fix, "SELECT count(*) FROM kt_bare"), ==, 0);
   g_assert_true (kt_local_ready (fix->local));
 }
 
