@@ -351,15 +351,19 @@ take_result (KtImportJob *self, Work *work)
   for (guint i = 0; errors != NULL && i < errors->len; i++)
     {
       const KtImportError *one = errors->pdata[i];
+      char row[24];
+      char *text;
 
+      g_snprintf (row, sizeof row, "%" G_GUINT64_FORMAT, one->row);
       if (one->column != NULL && *one->column != '\0')
-        /* Translators: a row that could not be imported: number of the row, name of the column, reason. */
-        g_ptr_array_add (self->problems,
-                         g_strdup_printf (_ ("Row %" G_GUINT64_FORMAT ", column %s: %s"), one->row,
-                                          one->column, one->message));
+        text = g_strdup_printf (
+          /* Translators: a row that could not be imported: its number, name of the column, reason. */
+          _ ("Row %s, column %s: %s"), row, one->column, one->message);
       else
-        g_ptr_array_add (self->problems, g_strdup_printf (_ ("Row %" G_GUINT64_FORMAT ": %s"),
-                                                          one->row, one->message));
+        text = g_strdup_printf (
+          /* Translators: a row that could not be imported: its number, reason. */
+          _ ("Row %s: %s"), row, one->message);
+      g_ptr_array_add (self->problems, text);
     }
   for (guint i = 0; self->result->notes != NULL && i < self->result->notes->len; i++)
     g_ptr_array_add (self->notes, g_strdup (self->result->notes->pdata[i]));
@@ -690,8 +694,8 @@ kt_import_job_describe_file (KtImportJob *self)
   if (!is_quiet (self) || self->plan == NULL)
     return g_steal_pointer (&name);
   rows = (guint) MIN (self->plan->rows_guess, G_MAXINT);
-  /* Translators: name of a file, how many rows it has, its encoding (UTF-8) and what separates its columns (comma). */
   return g_strdup_printf (
+    /* Translators: a file, how many rows it has, its encoding (UTF-8), what separates its columns. */
     ngettext ("%s · about %u row · %s · %s", "%s · about %u rows · %s · %s", rows), name, rows,
     self->plan->encoding, separator_name (self->plan->separator));
 }

@@ -152,16 +152,19 @@ _kt_import_hint (KtImportPlan *plan, const char *locale)
   if (!any)
     return g_strdup (_ ("Choose at least one column to import"));
   if (match != NULL && !is_mapped (plan, match->name))
-    return g_strdup_printf (_ ("Records are to be found by %s, but no column goes there"),
-                            kt_field_label (match, locale));
+    return g_strdup_printf (
+      /* Translators: %s is the name of a field. */
+      _ ("Records are to be found by %s, but no column goes there"),
+      kt_field_label (match, locale));
   for (guint i = 0; match == NULL && i < object->n_fields; i++)
     {
       const KtField *field = object->fields[i];
 
       if (field->required && !field->computed && field->default_value == NULL
           && !is_mapped (plan, field->name) && strstr (error->message, field->name) != NULL)
-        return g_strdup_printf (_ ("%s is needed, but no column goes there"),
-                                kt_field_label (field, locale));
+        return g_strdup_printf (
+          /* Translators: %s is the name of a field. */
+          _ ("%s is needed, but no column goes there"), kt_field_label (field, locale));
     }
   return g_strdup (error->message);
 }

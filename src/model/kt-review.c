@@ -146,10 +146,10 @@ show_fields (KtReviewItem *self, KtWorkspace *workspace, const KtJson *json)
         continue;
       if (out->len > 0)
         g_string_append_c (out, '\n');
-      /* Translators: a field and its value, such as “Phone: 555-0100”. */
-      line =
-        g_strdup_printf (_ ("%s: %s"), kt_field_label (field, kt_workspace_get_locale (workspace)),
-                         *value != '\0' ? value : "—");
+      line = g_strdup_printf (
+        /* Translators: a field and its value, such as “Phone: 555-0100”. */
+        C_ ("field with value", "%s: %s"),
+        kt_field_label (field, kt_workspace_get_locale (workspace)), *value != '\0' ? value : "—");
       g_string_append (out, line);
     }
   return g_string_free (g_steal_pointer (&out), FALSE);
@@ -224,16 +224,19 @@ explain (KtReviewItem *self, KtWorkspace *workspace)
   g_autofree char *theirs = person (self, workspace, "theirs_by");
 
   if (is_kind (self, "field"))
-    /* Translators: two people, of whom one may be “You”. */
     return g_strdup_printf (
+      /* Translators: two people, of whom one may be “You”; the third is the second again. */
       _ ("%s and %s changed this at the same time. What %s wrote stands until somebody decides."),
       mine, theirs, theirs);
   if (is_kind (self, "delete_edit"))
     return g_strdup_printf (
+      /* Translators: two people, of whom one may be “You”. */
       _ ("%s deleted this record while %s changed it. It is kept until somebody decides."), mine,
       theirs);
   if (is_kind (self, "orphan"))
-    return g_strdup_printf (_ ("%s moved what this record belongs to into the bin."), theirs);
+    return g_strdup_printf (
+      /* Translators: %s is a person, or “You”. */
+      _ ("%s moved what this record belongs to into the bin."), theirs);
   if (is_kind (self, "duplicate"))
     return g_strdup (
       _ ("There is another record with the same value. Keep both, or move this one to the bin."));

@@ -233,7 +233,7 @@ say_row (KtWorkspace *workspace, const Row *row)
 
   if (kt_value_is_null (&row->old))
     /* Translators: a field and what was filled in, such as “Phone: 555-0100”. */
-    return g_strdup_printf (C_ ("field was set", "%s: %s"), label, new);
+    return g_strdup_printf (C_ ("field with value", "%s: %s"), label, new);
   if (kt_value_is_null (&row->new))
     /* Translators: a field that was emptied and what it held. */
     return g_strdup_printf (_ ("%s removed (was %s)"), label, old);

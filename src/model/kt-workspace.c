@@ -206,8 +206,8 @@ returned_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   for (guint i = 0; titles != NULL && i < titles->len; i++)
     {
       const char *title = titles->pdata[i];
-      /* Translators: %s is the title of a record that this person had deleted. */
       g_autofree char *text = g_strdup_printf (
+        /* Translators: %s is the title of a record that this person had deleted. */
         _ ("“%s” is back: somebody changed it while you deleted it"), title != NULL ? title : "");
 
       if (title != NULL)
