@@ -414,8 +414,8 @@ open_file (KtLocal *local, KtLocalFlags flags, GError **error)
 static gboolean
 prepare (KtLocal *local, GError **error)
 {
-  if (!local->read_only
-      && !kt_db_migrate (local->db, "store", migrations, G_N_ELEMENTS (migrations), local, error))
+  /* A reader cannot carry a file over, but it must not misread one either. */
+  if (!kt_db_migrate (local->db, "store", migrations, G_N_ELEMENTS (migrations), local, error))
     return FALSE;
   local->data_version = kt_db_data_version (local->db);
   if (!_kt_local_refresh (local, error))
