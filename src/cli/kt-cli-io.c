@@ -199,7 +199,8 @@ kt_cli_export (KtCli *cli, GError **error)
   guint64 rows = 0;
   guint n = 0;
 
-  if (!kt_cli_open (cli, KT_CLI_READY, error) || !check_folder (kt_cli_arg (cli, 1), error))
+  if (!kt_cli_open (cli, KT_CLI_READY | KT_CLI_READS, error)
+      || !check_folder (kt_cli_arg (cli, 1), error))
     return FALSE;
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   if (object == NULL)
@@ -367,7 +368,7 @@ kt_cli_attachments (KtCli *cli, GError **error)
   const KtObject *object;
   const KtObject *file;
 
-  if (!kt_cli_open (cli, KT_CLI_READY, error))
+  if (!kt_cli_open (cli, KT_CLI_READY | KT_CLI_READS, error))
     return FALSE;
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   file = object != NULL ? file_object (cli, error) : NULL;

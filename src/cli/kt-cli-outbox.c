@@ -95,10 +95,10 @@ kt_cli_outbox (KtCli *cli, GError **error)
   g_autoptr (KtChangeSet) changes = NULL;
   gint64 no;
 
+  if (word == NULL || g_str_equal (word, "list"))
+    return kt_cli_open (cli, KT_CLI_SIGNED | KT_CLI_READS, error) && list (cli, error);
   if (!kt_cli_open (cli, KT_CLI_SIGNED, error))
     return FALSE;
-  if (word == NULL || g_str_equal (word, "list"))
-    return list (cli, error);
 
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     {

@@ -65,8 +65,8 @@ const char *kt_cli_nearest (const char *word, const char *const *names);
 const KtCliCommand *kt_cli_commands (void);                          /* ends with name NULL */
 
 /* ---- the profile (kt-cli-profile.c) ---- */
-typedef enum { KT_CLI_ANY, KT_CLI_SIGNED, KT_CLI_READY } KtCliNeed;
-/* Opens it. ANY: cli->local stays NULL when there is none. SIGNED: somebody signed in here once. READY: there is a whole copy of
+typedef enum { KT_CLI_ANY, KT_CLI_SIGNED, KT_CLI_READY, KT_CLI_READS = 1 << 4 } KtCliNeed;
+/* Opens it. READS (beside one of the others): nothing will be written, so it needs to wait for nobody who writes. ANY: cli->local stays NULL when there is none. SIGNED: somebody signed in here once. READY: there is a whole copy of
  * the data. Errors AUTH, UNSETTLED, and what kt_local_open says. */
 gboolean        kt_cli_open     (KtCli *cli, KtCliNeed need, GError **error);
 KtTransport    *kt_cli_connect  (KtCli *cli, GError **error);

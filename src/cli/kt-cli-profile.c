@@ -14,7 +14,12 @@ kt_cli_open (KtCli *cli, KtCliNeed need, GError **error)
 {
   g_autoptr (GError) failure = NULL;
 
-  cli->local = kt_local_open (cli->profile, 0, NULL, &failure);
+  /* What must be carried over to a new form first cannot be done by a reader. */
+  if ((need & KT_CLI_READS) != 0)
+    cli->local = kt_local_open (cli->profile, KT_LOCAL_READ_ONLY, NULL, NULL);
+  need &= ~KT_CLI_READS;
+  if (cli->local == NULL)
+    cli->local = kt_local_open (cli->profile, 0, NULL, &failure);
   if (cli->local == NULL && !g_error_matches (failure, KT_ERROR, KT_ERROR_NOT_FOUND))
     {
       g_propagate_error (error, g_steal_pointer (&failure));

@@ -134,7 +134,7 @@ kt_cli_list (KtCli *cli, GError **error)
   gboolean done;
   guint n = 0;
 
-  if (!kt_cli_open (cli, KT_CLI_READY, error))
+  if (!kt_cli_open (cli, KT_CLI_READY | KT_CLI_READS, error))
     return FALSE;
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   if (object == NULL)
@@ -172,7 +172,7 @@ kt_cli_count (KtCli *cli, GError **error)
   const KtObject *object;
   gint64 n;
 
-  if (!kt_cli_open (cli, KT_CLI_READY, error))
+  if (!kt_cli_open (cli, KT_CLI_READY | KT_CLI_READS, error))
     return FALSE;
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   if (object == NULL)
@@ -236,7 +236,7 @@ kt_cli_search (KtCli *cli, GError **error)
   guint limit;
 
   if (!kt_cli_number (cli, "limit", SEARCH_LIMIT, &limit, error)
-      || !kt_cli_open (cli, KT_CLI_READY, error))
+      || !kt_cli_open (cli, KT_CLI_READY | KT_CLI_READS, error))
     return FALSE;
   if (in != NULL)
     {
@@ -363,7 +363,7 @@ kt_cli_schema (KtCli *cli, GError **error)
   KtCliTable *table = NULL;
   guint n;
 
-  if (!kt_cli_open (cli, KT_CLI_SIGNED, error))
+  if (!kt_cli_open (cli, KT_CLI_SIGNED | KT_CLI_READS, error))
     return FALSE;
   if (kt_cli_arg (cli, 0) != NULL)
     {

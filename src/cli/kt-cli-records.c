@@ -211,7 +211,7 @@ kt_cli_get (KtCli *cli, GError **error)
   g_autoptr (KtRecord) record = NULL;
   const KtObject *object;
 
-  if (!kt_cli_open (cli, KT_CLI_READY, error))
+  if (!kt_cli_open (cli, KT_CLI_READY | KT_CLI_READS, error))
     return FALSE;
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   if (object == NULL)

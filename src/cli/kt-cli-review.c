@@ -337,7 +337,10 @@ kt_cli_review (KtCli *cli, GError **error)
 {
   const char *word = kt_cli_arg (cli, 0);
 
-  if (!kt_cli_open (cli, KT_CLI_SIGNED, error))
+  if (!kt_cli_open (cli,
+                    word != NULL && g_str_equal (word, "resolve") ? KT_CLI_SIGNED
+                                                                  : KT_CLI_SIGNED | KT_CLI_READS,
+                    error))
     return FALSE;
   if (word == NULL || (g_str_equal (word, "list") && cli->args->len == 1))
     return list (cli, error);

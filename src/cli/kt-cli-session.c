@@ -382,7 +382,7 @@ kt_cli_status (KtCli *cli, GError **error)
   gboolean busy = FALSE;
   GString *text;
 
-  if (!kt_cli_open (cli, KT_CLI_ANY, error))
+  if (!kt_cli_open (cli, KT_CLI_ANY | KT_CLI_READS, error))
     return FALSE;
   if (cli->local != NULL)
     {
