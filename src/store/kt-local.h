@@ -110,7 +110,7 @@ gboolean   kt_local_find   (KtLocal *local, const KtObject *object, const char *
  * full text, keys; all or nothing. @mutation's CREATE ops need an id; base_rev and before values are taken from what is visible now
  * when the op's patch was built by kt_patch_diff on it; P6 wants the values the *person* saw, so they are kept as given
  * (a base_rev of 0 on a record the server knows is filled in). A mutation of an older KtSchema is translated by name. What changes
- * nothing makes no entry: *outbox_no 0. All Chinese or English messages in the store's locale.
+ * nothing makes no entry: *outbox_no 0. What rules and access say comes in the store's locale.
  * Errors INVALID (rules; first message), FORBIDDEN, NOT_FOUND, EXISTS, LIMIT, AUTH (never signed in), FULL, BUSY. */
 gboolean   kt_local_commit (KtLocal *local, KtMutation *mutation, gint64 *outbox_no, KtChangeSet **changes, GError **error);
 /* Reverses an outbox entry that has not been sent: it leaves the outbox and the records show what they showed before. CONFLICT when
