@@ -17,6 +17,7 @@
 #include "proto/kt-rules.h"
 
 #define MAX_CACHE 200000
+#define MAX_OWN 1000000
 #define MAX_TITLES 50000
 
 typedef struct
@@ -130,6 +131,11 @@ _kt_import_remember (KtImportRun *run, const KtRecord *record)
 
   if (!run->names->self)
     return;
+  if (run->dry && g_hash_table_size (run->names->own) > MAX_OWN)
+    {
+      run->forgetful = TRUE;
+      return;
+    }
   for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
     remember (run->names, '!', kt_record_text (record, codes[i]), &record->id);
   if (_kt_import_splits_name (record->object->title))

@@ -77,6 +77,7 @@ typedef struct
   KtImportReport *report;
   GHashTable     *keyed;         /* records that rows of this file speak of, by id or match value */
   gsize           keyed_bytes;
+  gboolean        forgetful;     /* a trial of a file too large to keep in mind whole */
   GHashTable     *unique;        /* values of unique fields of this file → id */
   GArray         *later;         /* KtImportLater */
   KtMutation     *mutation;      /* being collected */

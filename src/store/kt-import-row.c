@@ -16,7 +16,8 @@
 #include "proto/kt-rules.h"
 
 #define TRIAL_BYTES (64 * 1024 * 1024)
-#define MAX_UNIQUE 2000000
+#define KEYED_BYTES 150 /* of an entry, besides its texts */
+#define MAX_UNIQUE 500000
 
 /* A record that an earlier row of this file speaks of. */
 typedef struct
@@ -24,7 +25,7 @@ typedef struct
   KtId id;
   gboolean is_new;
   KtRecord *after; /* real run: as it waits to be committed */
-  char *patch;     /* trial: what would be changed, as JSON; NULL: too many to keep */
+  char *patch;     /* trial: what would be changed, as JSON */
 } Keyed;
 
 void
@@ -37,6 +38,7 @@ _kt_import_keyed_free (gpointer data)
   g_free (keyed);
 }
 
+/* A trial keeps them to its end, so there it has to be modest. */
 static void
 keep_keyed (KtImportRun *run,
             char *key /* taken */,
@@ -48,25 +50,31 @@ keep_keyed (KtImportRun *run,
 
   if (key == NULL)
     return;
+  if (run->dry && run->keyed_bytes > TRIAL_BYTES && !g_hash_table_contains (run->keyed, key))
+    {
+      run->forgetful = TRUE;
+      g_free (key);
+      return;
+    }
   keyed = g_new0 (Keyed, 1);
   keyed->id = after->id;
   keyed->is_new = is_new;
   if (!run->dry)
     keyed->after = kt_record_ref (after);
-  else if (run->keyed_bytes < TRIAL_BYTES)
+  else
     {
       g_autoptr (KtPatch) patch = kt_patch_diff (base, after);
       g_autoptr (GString) text = g_string_new (NULL);
       KtJsonWriter writer = KT_JSON_WRITER (text);
 
       kt_patch_to_json (patch, &writer);
-      run->keyed_bytes += text->len;
+      run->keyed_bytes += text->len + strlen (key) + KEYED_BYTES;
       keyed->patch = g_strdup (text->str);
     }
   g_hash_table_replace (run->keyed, key, keyed);
 }
 
-/* The record as the earlier row leaves it. @base: as it stands in the profile. NULL: not known. */
+/* The record as the earlier row leaves it. @base: as it stands in the profile. */
 static KtRecord *
 restore_keyed (KtImportRun *run, const Keyed *keyed, KtRecord **base)
 {
@@ -79,11 +87,10 @@ restore_keyed (KtImportRun *run, const Keyed *keyed, KtRecord **base)
   if (!keyed->is_new)
     *base = kt_local_load (run->local, run->object, &keyed->id, NULL);
   record = *base != NULL ? kt_record_copy (*base) : kt_record_new (run->object, &keyed->id);
-  json = keyed->patch != NULL ? kt_json_parse (keyed->patch, -1, NULL) : NULL;
+  json = kt_json_parse (keyed->patch, -1, NULL);
   patch = json != NULL ? kt_patch_from_json (run->object, json, NULL) : NULL;
-  if (patch == NULL)
-    return NULL;
-  kt_patch_apply (patch, record);
+  if (patch != NULL)
+    kt_patch_apply (patch, record);
   return g_steal_pointer (&record);
 }
 
@@ -96,7 +103,6 @@ typedef struct
   KtRecord *before; /* NULL: a new one */
   KtRecord *base;   /* trial: before any row of this file */
   gboolean is_new;  /* not in the profile */
-  gboolean blind;   /* trial: an earlier row made or changed it, and how is not known any more */
 } Subject;
 
 static void
@@ -119,7 +125,6 @@ meet_keyed (KtImportRun *run, Subject *subject)
   subject->id = keyed->id;
   subject->is_new = keyed->is_new;
   subject->before = restore_keyed (run, keyed, &subject->base);
-  subject->blind = subject->before == NULL;
   return TRUE;
 }
 
@@ -482,7 +487,7 @@ count (KtImportRun *run, Subject *subject, KtRecord *after, guint64 row)
 {
   g_autoptr (KtPatch) patch = NULL;
 
-  if (subject->before == NULL && !subject->blind)
+  if (subject->before == NULL)
     {
       run->result->created++;
       if (!run->dry)
@@ -490,8 +495,8 @@ count (KtImportRun *run, Subject *subject, KtRecord *after, guint64 row)
       return;
     }
   if (run->dry)
-    patch = subject->blind ? NULL : kt_patch_diff (subject->before, after);
-  if (run->dry ? patch == NULL || kt_patch_length (patch) > 0
+    patch = kt_patch_diff (subject->before, after);
+  if (run->dry ? kt_patch_length (patch) > 0
                : _kt_import_add (run, subject->before, after, row) != NULL)
     run->result->updated++;
   else

@@ -133,7 +133,11 @@ settle_one (KtImportRun *run, const KtImportLater *later, GError **error)
                           &message)
       != KT_IMPORT_FOUND)
     {
-      g_autofree char *text = g_strdup_printf ("%s The row goes in without it.", message);
+      g_autofree char *text = NULL;
+
+      if (run->forgetful)
+        return TRUE;
+      text = g_strdup_printf ("%s The row goes in without it.", message);
 
       _kt_import_problem (run, later->row, later->column, text);
       return TRUE;
@@ -219,6 +223,12 @@ read_rows (KtImportRun *run,
       _kt_import_report_row (run, NULL, 0, row + 1);
     }
   note_mended (run, source);
+  if (run->forgetful)
+    g_ptr_array_add (
+      run->result->notes,
+      g_strdup (
+        "The file is too large to be kept in mind by a trial: rows that repeat a key may be "
+        "counted as new, and references between its rows are not all checked."));
   if (progress != NULL)
     progress (source->fed, source->total, run->result->read, data);
   return _kt_import_commit (run, error);
