@@ -36,6 +36,10 @@ _kt_guard_end (gpointer data)
 /* ---- kt-workspace.c ---- */
 /* For tests: on an open store (taken); @syncer (taken) may be NULL: no network at all. */
 KtWorkspace   *_kt_workspace_new        (KtStore *store, KtSyncer *syncer, const char *dir, const char *locale);
+/* How a workspace gets its syncer: kt_syncer_new, unless a test says otherwise (NULL: that again). */
+typedef KtSyncer *(*KtMakeSyncer) (KtStore *store, gpointer data);
+void           _kt_workspace_use_syncer (KtMakeSyncer make, gpointer data);
+KtSyncer      *_kt_workspace_make_syncer (KtStore *store);
 void           _kt_workspace_take_store (KtWorkspace *self, KtStore *store, KtSyncer *syncer);    /* both taken */
 /* The person has signed in, or out by intention: remembered, and state, schema and identity looked at anew. */
 void           _kt_workspace_set_signed_out (KtWorkspace *self, gboolean signed_out);

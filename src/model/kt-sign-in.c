@@ -85,7 +85,7 @@ created_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       g_object_unref (task);
       return;
     }
-  _kt_workspace_take_store (self, store, kt_syncer_new (store));
+  _kt_workspace_take_store (self, store, _kt_workspace_make_syncer (store));
   sign_in_now (self, task);
 }
 

@@ -346,6 +346,22 @@ _kt_workspace_new (KtStore *store, KtSyncer *syncer, const char *dir, const char
   return self;
 }
 
+static KtMakeSyncer make_syncer;
+static gpointer make_syncer_data;
+
+void
+_kt_workspace_use_syncer (KtMakeSyncer make, gpointer data)
+{
+  make_syncer = make;
+  make_syncer_data = data;
+}
+
+KtSyncer *
+_kt_workspace_make_syncer (KtStore *store)
+{
+  return make_syncer != NULL ? make_syncer (store, make_syncer_data) : kt_syncer_new (store);
+}
+
 static gpointer
 signed_out_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
 {
@@ -375,7 +391,7 @@ opened_meta_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->signed_out = *text != '\0';
-  _kt_workspace_take_store (self, store, kt_syncer_new (store));
+  _kt_workspace_take_store (self, store, _kt_workspace_make_syncer (store));
   g_task_return_pointer (task, g_object_ref (self), g_object_unref);
 }
 

@@ -52,19 +52,19 @@ save_ok (KtEditor *editor)
   g_assert_nonnull (done);
 }
 
-#define assert_shown(editor, field, expected)                                 \
-  G_STMT_START                                                                \
-  {                                                                           \
-    g_autofree char *shown_ = kt_editor_get_text (editor, field);             \
-    g_assert_cmpstr (shown_, ==, expected);                                   \
-  }                                                                           \
+#define assert_shown(editor, field, expected)                     \
+  G_STMT_START                                                    \
+  {                                                               \
+    g_autofree char *shown_ = kt_editor_get_text (editor, field); \
+    g_assert_cmpstr (shown_, ==, expected);                       \
+  }                                                               \
   G_STMT_END
-#define assert_stored(mod, object, id, field, expected)                       \
-  G_STMT_START                                                                \
-  {                                                                           \
-    g_autofree char *stored_ = mod_stored (mod, object, id, field);           \
-    g_assert_cmpstr (stored_, ==, expected);                                  \
-  }                                                                           \
+#define assert_stored(mod, object, id, field, expected)             \
+  G_STMT_START                                                      \
+  {                                                                 \
+    g_autofree char *stored_ = mod_stored (mod, object, id, field); \
+    g_assert_cmpstr (stored_, ==, expected);                        \
+  }                                                                 \
   G_STMT_END
 
 /* ---- edit and save ---- */
@@ -171,8 +171,8 @@ test_texts (Mod *mod, gconstpointer data)
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       const KtField *field = mod_field (mod, cases[i].object, cases[i].field);
-      g_autoptr (KtEditor) editor
-        = kt_editor_new (mod->workspace, mod_object (mod, cases[i].object));
+      g_autoptr (KtEditor) editor =
+        kt_editor_new (mod->workspace, mod_object (mod, cases[i].object));
       g_autofree char *text = NULL;
       gboolean ok = kt_editor_set_text (editor, field, cases[i].typed);
 
@@ -203,10 +203,10 @@ test_texts (Mod *mod, gconstpointer data)
 static void
 test_merge (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
-  g_autoptr (KtRecord) theirs = mod_with (mod, account, "phone", "2", "website",
-                                          "https://acme.example", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
+  g_autoptr (KtRecord) theirs =
+    mod_with (mod, account, "phone", "2", "website", "https://acme.example", NULL);
   g_autoptr (KtRecord) again = mod_with (mod, theirs, "phone", "3", NULL);
   const KtField *phone = mod_field (mod, "account", "phone");
   const KtField *website = mod_field (mod, "account", "website");
@@ -240,8 +240,8 @@ test_merge (Mod *mod, gconstpointer data)
 static void
 test_merge_same (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
   g_autoptr (KtRecord) theirs = mod_with (mod, account, "phone", "2", NULL);
   const KtField *phone = mod_field (mod, "account", "phone");
   g_autoptr (KtEditor) editor = NULL;
@@ -287,8 +287,8 @@ outbox_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
 static void
 test_before (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
   g_autoptr (KtRecord) theirs = mod_with (mod, account, "phone", "2", NULL);
   const KtField *phone = mod_field (mod, "account", "phone");
   g_autoptr (KtEditor) editor = NULL;
@@ -315,8 +315,8 @@ test_before (Mod *mod, gconstpointer data)
 static void
 test_typing (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
   const KtField *phone = mod_field (mod, "account", "phone");
   g_autoptr (KtEditor) editor = NULL;
   g_autoptr (GAsyncResult) first = NULL;
@@ -505,7 +505,8 @@ static void
 test_transitions (Mod *mod, gconstpointer data)
 {
   const KtField *status = mod_field (mod, "quote", "status");
-  g_autoptr (KtRecord) quote = mod_record (mod, "quote", NULL, "name", "Q", "status", "draft", NULL);
+  g_autoptr (KtRecord) quote =
+    mod_record (mod, "quote", NULL, "name", "Q", "status", "draft", NULL);
   g_autoptr (KtEditor) editor = NULL;
   guint allowed = 0;
 
@@ -571,10 +572,10 @@ test_related (Mod *mod, gconstpointer data)
   g_autoptr (KtRecord) account = mod_record (mod, "account", NULL, "name", "Acme", NULL);
   g_autofree char *link = kt_id_to_string (&account->id);
   g_autofree char *parent = g_strconcat ("account:", link, NULL);
-  g_autoptr (KtRecord) contact
-    = mod_record (mod, "contact", NULL, "last_name", "Lee", "account", link, NULL);
-  g_autoptr (KtRecord) task
-    = mod_record (mod, "task", NULL, "subject", "Call", "parent", parent, NULL);
+  g_autoptr (KtRecord) contact =
+    mod_record (mod, "contact", NULL, "last_name", "Lee", "account", link, NULL);
+  g_autoptr (KtRecord) task =
+    mod_record (mod, "task", NULL, "subject", "Call", "parent", parent, NULL);
   g_autoptr (KtEditor) editor = NULL;
   g_autoptr (KtEditor) child = NULL;
   const KtRelation *contacts;
@@ -621,13 +622,14 @@ schema_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
 static void
 test_schema (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "1", NULL);
   g_autoptr (KtEditor) editor = NULL;
   g_autoptr (KtEditor) fresh = kt_editor_new (mod->workspace, mod_object (mod, "account"));
   const KtField *old_phone = mod_field (mod, "account", "phone");
   const KtObject *before = mod_object (mod, "account");
-  g_autoptr (GString) text = g_string_new (kt_schema_to_json (kt_workspace_get_schema (mod->workspace)));
+  g_autoptr (GString) text =
+    g_string_new (kt_schema_to_json (kt_workspace_get_schema (mod->workspace)));
   g_autoptr (KtSchema) schema = NULL;
   g_autoptr (GError) error = NULL;
   const KtField *added;

@@ -124,8 +124,8 @@ mod_schema (void)
   if (schema == NULL)
     {
       const char *data = g_getenv ("KONTOR_DATADIR");
-      g_autofree char *dir
-        = g_build_filename (data != NULL ? data : KT_SOURCE_DATADIR, "schema", NULL);
+      g_autofree char *dir =
+        g_build_filename (data != NULL ? data : KT_SOURCE_DATADIR, "schema", NULL);
 
       schema = kt_schema_load_dir (dir, &error);
       g_assert_no_error (error);
@@ -148,8 +148,8 @@ page_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **err
   Mod *mod = page->mod;
   const KtSchema *schema = kt_local_schema (local);
   g_autofree char *cursor = g_strdup_printf ("c%" G_GINT64_FORMAT, mod->seq);
-  KtPageWriter *writer
-    = kt_page_writer_new (&mod->epoch, page->snapshot, kt_schema_digest (schema), -1);
+  KtPageWriter *writer =
+    kt_page_writer_new (&mod->epoch, page->snapshot, kt_schema_digest (schema), -1);
   g_autoptr (KtPage) open = NULL;
   KtChangeSet *changes = NULL;
   gboolean done = FALSE;
@@ -158,8 +158,7 @@ page_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **err
     {
       const KtRecord *record = page->records->pdata[i];
 
-      kt_page_writer_block (writer, record->object,
-                            (const KtField *const *) record->object->fields,
+      kt_page_writer_block (writer, record->object, (const KtField *const *) record->object->fields,
                             record->object->n_fields);
       kt_page_writer_row (writer, &record->id, mod->seq, record->values);
     }
@@ -247,7 +246,7 @@ mod_set_up (Mod *mod, gconstpointer data)
   g_test_message ("KONTOR_SEED=%u", mod->seed);
   mod->random = g_rand_new_with_seed (mod->seed);
   mod->now = G_GINT64_CONSTANT (1770000000000000);
-  mod->env = (KtEnv) { now_cb, monotonic_cb, random_cb, mod };
+  mod->env = (KtEnv){ now_cb, monotonic_cb, random_cb, mod };
   mod->epoch = kt_id_new (&mod->env);
   mod->me = kt_id_new (&mod->env);
   mod->dir = g_dir_make_tmp ("kontor-model-XXXXXX", &error);

@@ -12,10 +12,10 @@
 typedef struct
 {
   KtListModel *model;
-  guint        n;            /* as told by items-changed */
-  guint        n_emitted;
-  guint        n_refreshed;
-  GPtrArray   *held;         /* KtRow* or NULL by position: who looks at the list */
+  guint n; /* as told by items-changed */
+  guint n_emitted;
+  guint n_refreshed;
+  GPtrArray *held; /* KtRow* or NULL by position: who looks at the list */
 } Watch;
 
 /* The invariant of this model: nothing but the difference in length, at the tail. */
@@ -45,7 +45,7 @@ refreshed_cb (KtListModel *model, gpointer data)
 static void
 watch_init (Watch *watch, Mod *mod)
 {
-  *watch = (Watch) { .model = kt_list_model_new (mod->workspace), .held = g_ptr_array_new () };
+  *watch = (Watch){ .model = kt_list_model_new (mod->workspace), .held = g_ptr_array_new () };
   g_signal_connect (watch->model, "items-changed", G_CALLBACK (items_changed_cb), watch);
   g_signal_connect (watch->model, "refreshed", G_CALLBACK (refreshed_cb), watch);
 }
@@ -102,8 +102,7 @@ watch_wait (Watch *watch)
 static void
 pull_accounts (Mod *mod, guint n, const char *format)
 {
-  g_autoptr (GPtrArray) records
-    = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
+  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
 
   for (guint i = 0; i < n; i++)
     {
@@ -268,8 +267,8 @@ test_reference (Mod *mod, gconstpointer data)
   g_autoptr (KtRecord) account = mod_record (mod, "account", NULL, "name", "Acme", NULL);
   g_autoptr (KtRecord) renamed = mod_with (mod, account, "name", "Acme Ltd", NULL);
   g_autofree char *link = kt_id_to_string (&account->id);
-  g_autoptr (KtRecord) deal = mod_record (mod, "opportunity", NULL, "name", "Deal", "account",
-                                          link, "amount", "1200.50 EUR", NULL);
+  g_autoptr (KtRecord) deal = mod_record (mod, "opportunity", NULL, "name", "Deal", "account", link,
+                                          "amount", "1200.50 EUR", NULL);
   const KtField *field = mod_field (mod, "opportunity", "account");
   guint n = 0;
   Watch watch;
@@ -294,8 +293,8 @@ test_reference (Mod *mod, gconstpointer data)
 static void
 test_state (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) one = mod_record (mod, "task", NULL, "subject", "A", "status",
-                                         "not_started", NULL);
+  g_autoptr (KtRecord) one =
+    mod_record (mod, "task", NULL, "subject", "A", "status", "not_started", NULL);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (KtDone) done = NULL;
   guint n = 0;
@@ -410,8 +409,8 @@ titles_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
 {
   const KtQuery *query = data;
   g_autoptr (GArray) rids = kt_local_query (local, query, NULL, error);
-  g_autoptr (GPtrArray) rows
-    = kt_local_rows (local, query->object, (const gint64 *) rids->data, rids->len, error);
+  g_autoptr (GPtrArray) rows =
+    kt_local_rows (local, query->object, (const gint64 *) rids->data, rids->len, error);
   GPtrArray *records = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
 
   for (guint i = 0; i < rows->len; i++)
@@ -459,8 +458,7 @@ static void
 test_random (Mod *mod, gconstpointer data)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (mod->seed);
-  g_autoptr (GPtrArray) alive
-    = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
+  g_autoptr (GPtrArray) alive = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
   const KtObject *accounts = mod_object (mod, "account");
   Compare compare;
   Watch watch;
@@ -478,8 +476,8 @@ test_random (Mod *mod, gconstpointer data)
 
           for (guint i = 0; i < n; i++)
             {
-              g_autofree char *name
-                = g_strdup_printf ("%c%u", 'a' + g_rand_int_range (rand, 0, 26), step);
+              g_autofree char *name =
+                g_strdup_printf ("%c%u", 'a' + g_rand_int_range (rand, 0, 26), step);
               KtRecord *record = mod_record (mod, "account", NULL, "name", name, NULL);
 
               g_ptr_array_add (alive, record);
@@ -531,7 +529,7 @@ test_random (Mod *mod, gconstpointer data)
 
           g_object_get (watch.model, "search", &search, NULL);
           query->search = *search != '\0' ? g_strdup (search) : NULL;
-          compare = (Compare) { &watch, query, mod };
+          compare = (Compare){ &watch, query, mod };
           mod_wait (equals_store, &compare, "the list to be what the store has");
         }
     }

@@ -103,14 +103,13 @@ test_timeline (Mod *mod, gconstpointer data)
   KtId bob = kt_id_new (&mod->env);
   g_autofree char *bob_text = kt_id_to_string (&bob);
   g_autoptr (KtRecord) user = mod_record (mod, "user", &bob, "name", "Bob", NULL);
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "2", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "2", NULL);
   g_autofree char *link = kt_id_to_string (&account->id);
   g_autofree char *parent = g_strconcat ("account:", link, NULL);
-  g_autoptr (KtRecord) call
-    = mod_record (mod, "call", NULL, "subject", "First call", "parent", parent, "start",
-                  "2026-01-20 10:00", "notes", "They like it", "direction", "outbound", "status",
-                  "held", "owner", bob_text, NULL);
+  g_autoptr (KtRecord) call = mod_record (
+    mod, "call", NULL, "subject", "First call", "parent", parent, "start", "2026-01-20 10:00",
+    "notes", "They like it", "direction", "outbound", "status", "held", "owner", bob_text, NULL);
   g_autofree char *ledger = g_strdup_printf (
     "[{\"seq\":9,\"at\":\"2026-02-02T02:00:00.000Z\",\"user\":\"%s\",\"kind\":\"update\","
     "\"field\":\"phone\",\"old\":\"1\",\"new\":\"2\",\"outcome\":\"applied\"},"
@@ -143,8 +142,8 @@ test_timeline (Mod *mod, gconstpointer data)
   g_assert_cmpstr (kt_timeline_item_get_when (entry (timeline, 0)), ==, "40 minutes ago");
   g_assert_cmpint (kt_timeline_item_get_kind (entry (timeline, 0)), ==, KT_TIMELINE_CHANGE);
   g_assert_null (kt_timeline_item_get_record (entry (timeline, 0)));
-  g_assert_nonnull (strstr (kt_timeline_item_get_body (entry (timeline, 1)),
-                            "Another value stands"));
+  g_assert_nonnull (
+    strstr (kt_timeline_item_get_body (entry (timeline, 1)), "Another value stands"));
   g_assert_cmpint (kt_timeline_item_get_kind (entry (timeline, 2)), ==, KT_TIMELINE_CALL);
   g_assert_cmpstr (kt_timeline_item_get_title (entry (timeline, 2)), ==, "First call");
   g_assert_cmpstr (kt_timeline_item_get_body (entry (timeline, 2)), ==, "They like it");
@@ -184,8 +183,8 @@ test_timeline_own (Mod *mod, gconstpointer data)
   timeline = kt_timeline_new (mod->workspace, mod_object (mod, "account"), &account->id);
   mod_settle (mod);
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (timeline)), ==, 0);
-  kt_workspace_set_async (mod->workspace, mod_object (mod, "account"), &account->id, "phone",
-                          "77", mod_result_cb, &result);
+  kt_workspace_set_async (mod->workspace, mod_object (mod, "account"), &account->id, "phone", "77",
+                          mod_result_cb, &result);
   done = kt_workspace_done_finish (mod->workspace, mod_await (&result), NULL);
   mod_wait_while (g_list_model_get_n_items (G_LIST_MODEL (timeline)) != 1);
   g_assert_cmpstr (kt_timeline_item_get_title (entry (timeline, 0)), ==, "Phone: 77");
@@ -227,10 +226,10 @@ column (KtImportJob *job, const char *name)
 static void
 test_import (Mod *mod, gconstpointer data)
 {
-  g_autofree char *path
-    = write_file (mod, "customers.csv",
-                  "Name;Telephone;Town;Mail\r\nAcme;555;Berlin;a@example.com\r\n"
-                  "Beta;556;Paris;not a mail\r\nGamma;557;Rome;c@example.com\r\n");
+  g_autofree char *path =
+    write_file (mod, "customers.csv",
+                "Name;Telephone;Town;Mail\r\nAcme;555;Berlin;a@example.com\r\n"
+                "Beta;556;Paris;not a mail\r\nGamma;557;Rome;c@example.com\r\n");
   g_autofree char *report = g_build_filename (mod->dir, "rejected.csv", NULL);
   const KtObject *accounts = mod_object (mod, "account");
   KtImportJob *job = kt_import_job_new (mod->workspace, accounts, path);
@@ -298,7 +297,8 @@ test_import_bad (Mod *mod, gconstpointer data)
 {
   g_autofree char *missing = g_build_filename (mod->dir, "none.csv", NULL);
   g_autofree char *image = g_build_filename (mod->dir, "logo.csv", NULL);
-  g_autoptr (KtImportJob) none = kt_import_job_new (mod->workspace, mod_object (mod, "account"), missing);
+  g_autoptr (KtImportJob) none =
+    kt_import_job_new (mod->workspace, mod_object (mod, "account"), missing);
   g_autoptr (KtImportJob) picture = NULL;
 
   mod_wait_while (kt_import_job_get_state (none) == KT_IMPORT_READING);
@@ -318,8 +318,8 @@ static void
 test_import_beside (Mod *mod, gconstpointer data)
 {
   g_autoptr (GString) text = g_string_new ("Name,Phone\n");
-  g_autoptr (KtRecord) task
-    = mod_record (mod, "task", NULL, "subject", "A", "status", "not_started", NULL);
+  g_autoptr (KtRecord) task =
+    mod_record (mod, "task", NULL, "subject", "A", "status", "not_started", NULL);
   g_autofree char *path = NULL;
   g_autoptr (KtImportJob) job = NULL;
   g_autoptr (GAsyncResult) result = NULL;
@@ -354,8 +354,8 @@ static void
 test_import_form (Mod *mod, gconstpointer data)
 {
   g_autofree char *path = write_file (mod, "odd.csv", "Name|Phone\nAcme, Inc|5\nBeta; Co|6\n");
-  g_autoptr (KtImportJob) job
-    = kt_import_job_new (mod->workspace, mod_object (mod, "account"), path);
+  g_autoptr (KtImportJob) job =
+    kt_import_job_new (mod->workspace, mod_object (mod, "account"), path);
 
   wait_state (job, KT_IMPORT_MAPPING);
   kt_import_job_set_form (job, "UTF-8", '|');
@@ -370,8 +370,8 @@ test_export (Mod *mod, gconstpointer data)
 {
   g_autoptr (KtRecord) account = mod_record (mod, "account", NULL, "name", "Acme", NULL);
   g_autofree char *link = kt_id_to_string (&account->id);
-  g_autoptr (KtRecord) contact
-    = mod_record (mod, "contact", NULL, "last_name", "Lee", "account", link, NULL);
+  g_autoptr (KtRecord) contact =
+    mod_record (mod, "contact", NULL, "last_name", "Lee", "account", link, NULL);
   g_autofree char *path = g_build_filename (mod->dir, "out.csv", NULL);
   g_autofree char *bad = g_build_filename (mod->dir, "none", "out.csv", NULL);
   g_autoptr (KtQuery) query = kt_layout_query (mod_object (mod, "contact"), FALSE);

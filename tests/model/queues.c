@@ -27,7 +27,7 @@ item (gpointer model, guint position)
   g_autoptr (GObject) object = g_list_model_get_item (model, position);
 
   g_assert_nonnull (object);
-  return object;      /* the model keeps it */
+  return object; /* the model keeps it */
 }
 
 static guint
@@ -54,7 +54,8 @@ set_phone (Mod *mod, const KtId *id, const char *text)
 static gboolean
 command (KtOutboxModel *outbox,
          void (*run) (KtOutboxModel *, KtOutboxItem *, GAsyncReadyCallback, gpointer),
-         KtOutboxItem *one, GError **error)
+         KtOutboxItem *one,
+         GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
@@ -140,8 +141,14 @@ test_outbox_many (Mod *mod, gconstpointer data)
 
 /* A case as the server describes it. */
 static KtRecord *
-case_of (Mod *mod, const KtRecord *record, const char *kind, const char *field, const char *base,
-         const char *mine, const char *theirs, const KtId *by)
+case_of (Mod *mod,
+         const KtRecord *record,
+         const char *kind,
+         const char *field,
+         const char *base,
+         const char *mine,
+         const char *theirs,
+         const KtId *by)
 {
   g_autofree char *id = kt_id_to_string (&record->id);
   g_autofree char *about = g_strconcat (record->object->name, ":", id, NULL);
@@ -151,12 +158,15 @@ case_of (Mod *mod, const KtRecord *record, const char *kind, const char *field, 
   return mod_record (mod, "sync_conflict", NULL, "kind", kind, "record", about, "object",
                      record->object->name, "field", field, "base", base, "mine", mine, "theirs",
                      theirs, "mine_by", me, "mine_at", "2026-02-02T02:30:00.000Z", "theirs_by",
-                     other, "theirs_at", "2026-02-01T11:04:00.000Z", "state", "open",
-                     "assigned_to", me, "message", "Server says so", NULL);
+                     other, "theirs_at", "2026-02-01T11:04:00.000Z", "state", "open", "assigned_to",
+                     me, "message", "Server says so", NULL);
 }
 
 static KtDone *
-resolve (KtReviewModel *review, KtReviewItem *one, const char *take, const char *text,
+resolve (KtReviewModel *review,
+         KtReviewItem *one,
+         const char *take,
+         const char *text,
          GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
@@ -170,10 +180,10 @@ test_review (Mod *mod, gconstpointer data)
 {
   KtId bob = kt_id_new (&mod->env);
   g_autoptr (KtRecord) user = mod_record (mod, "user", &bob, "name", "Bob", NULL);
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "222", NULL);
-  g_autoptr (KtRecord) conflict
-    = case_of (mod, account, "field", "phone", "\"111\"", "\"333\"", "\"222\"", &bob);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "222", NULL);
+  g_autoptr (KtRecord) conflict =
+    case_of (mod, account, "field", "phone", "\"111\"", "\"333\"", "\"222\"", &bob);
   g_autoptr (KtReviewModel) review = kt_review_model_new (mod->workspace);
   KtSyncStatus *status = kt_workspace_get_sync_status (mod->workspace);
   KtReviewItem *one;
@@ -229,10 +239,10 @@ static void
 test_review_typed (Mod *mod, gconstpointer data)
 {
   KtId bob = kt_id_new (&mod->env);
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "email", "b@example.com", NULL);
-  g_autoptr (KtRecord) conflict = case_of (mod, account, "field", "email", NULL,
-                                           "\"a@example.com\"", "\"b@example.com\"", &bob);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "email", "b@example.com", NULL);
+  g_autoptr (KtRecord) conflict =
+    case_of (mod, account, "field", "email", NULL, "\"a@example.com\"", "\"b@example.com\"", &bob);
   g_autoptr (KtReviewModel) review = kt_review_model_new (mod->workspace);
   g_autoptr (GError) error = NULL;
   g_autoptr (KtDone) done = NULL;
@@ -257,14 +267,15 @@ test_review_kinds (Mod *mod, gconstpointer data)
 {
   KtId bob = kt_id_new (&mod->env);
   g_autoptr (KtRecord) user = mod_record (mod, "user", &bob, "name", "Bob", NULL);
-  g_autoptr (KtRecord) account
-    = mod_record (mod, "account", NULL, "name", "Acme", "phone", "222", NULL);
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "phone", "222", NULL);
   g_autoptr (KtRecord) other = mod_record (mod, "account", NULL, "name", "Other", NULL);
   g_autofree char *other_id = kt_id_to_string (&other->id);
   g_autofree char *rival = g_strdup_printf ("{\"object\":\"account\",\"id\":\"%s\"}", other_id);
-  g_autoptr (KtRecord) del = case_of (mod, account, "delete_edit", NULL, NULL,
-                                      "{\"deleted\":true}", "{\"phone\":\"222\"}", &bob);
-  g_autoptr (KtRecord) dup = case_of (mod, account, "duplicate", "phone", NULL, "\"222\"", rival, &bob);
+  g_autoptr (KtRecord) del = case_of (mod, account, "delete_edit", NULL, NULL, "{\"deleted\":true}",
+                                      "{\"phone\":\"222\"}", &bob);
+  g_autoptr (KtRecord) dup =
+    case_of (mod, account, "duplicate", "phone", NULL, "\"222\"", rival, &bob);
   g_autoptr (KtReviewModel) review = kt_review_model_new (mod->workspace);
   KtReviewItem *deletion = NULL;
   KtReviewItem *duplicate = NULL;
@@ -299,7 +310,8 @@ static void
 test_search (Mod *mod, gconstpointer data)
 {
   g_autoptr (KtRecord) account = mod_record (mod, "account", NULL, "name", "Acme Ltd", NULL);
-  g_autoptr (KtRecord) lead = mod_record (mod, "lead", NULL, "last_name", "Acmeson", "name", "Acmeson", NULL);
+  g_autoptr (KtRecord) lead =
+    mod_record (mod, "lead", NULL, "last_name", "Acmeson", "name", "Acmeson", NULL);
   g_autoptr (KtRecord) later = mod_record (mod, "account", NULL, "name", "Beta Acme", NULL);
   g_autoptr (KtSearch) search = kt_search_new (mod->workspace);
   gpointer first;

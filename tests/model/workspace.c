@@ -166,9 +166,9 @@ test_display (Mod *mod, gconstpointer data)
 {
   g_autoptr (KtRecord) account = mod_record (mod, "account", NULL, "name", "Acme", NULL);
   g_autofree char *link = kt_id_to_string (&account->id);
-  g_autoptr (KtRecord) contact
-    = mod_record (mod, "contact", NULL, "first_name", "Ann", "last_name", "Lee", "full_name",
-                  "Ann Lee", "account", link, "job_title", "Buyer", NULL);
+  g_autoptr (KtRecord) contact =
+    mod_record (mod, "contact", NULL, "first_name", "Ann", "last_name", "Lee", "full_name",
+                "Ann Lee", "account", link, "job_title", "Buyer", NULL);
   const KtField *field = mod_field (mod, "contact", "account");
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (KtRecord) loaded = NULL;
@@ -248,8 +248,7 @@ test_undo_sent (Mod *mod, gconstpointer data)
 static void
 test_delete_many (Mod *mod, gconstpointer data)
 {
-  g_autoptr (GPtrArray) records
-    = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
+  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_record_unref);
   g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (KtId));
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
@@ -282,8 +281,8 @@ test_delete_many (Mod *mod, gconstpointer data)
 static void
 test_set (Mod *mod, gconstpointer data)
 {
-  g_autoptr (KtRecord) task = mod_record (mod, "task", NULL, "subject", "Call back", "status",
-                                          "not_started", NULL);
+  g_autoptr (KtRecord) task =
+    mod_record (mod, "task", NULL, "subject", "Call back", "status", "not_started", NULL);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GAsyncResult) bad = NULL;
   g_autoptr (GError) error = NULL;
@@ -383,8 +382,7 @@ test_open_none (void)
   g_assert_cmpstr (kt_workspace_get_locale (workspace), ==, "zh_CN");
   g_assert_null (kt_workspace_get_schema (workspace));
   g_assert_false (g_file_test (inner, G_FILE_TEST_EXISTS));
-  kt_workspace_delete_async (workspace,
-                             kt_schema_object (mod_schema (), "account"), &id, 1,
+  kt_workspace_delete_async (workspace, kt_schema_object (mod_schema (), "account"), &id, 1,
                              mod_result_cb, &command);
   g_assert_null (kt_workspace_done_finish (workspace, mod_await (&command), &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
