@@ -58,6 +58,7 @@ STATES = {
 }
 ACCESSIBLE = "org.a11y.atspi.Accessible"
 # What GTK answers when a widget has no name: the name of its class.
+SYNC_OK = re.compile("^Up to date")
 NO_NAME = re.compile(r"^((Gtk|Adw|Kt)[A-Z]\w*|\s*)$")
 
 
@@ -203,9 +204,15 @@ class Node:
                 continue
             yield node
 
-    def find(self, role=None, name=None, seconds=SECONDS, rows=40):
-        """The first such thing, waited for."""
-        return self.app.wait_for(lambda: next((n for n in self.look(role, name, rows) if n.shown), None),
+    def find(self, role=None, name=None, seconds=SECONDS, rows=40, only=None):
+        """The first such thing that is shown, waited for. A button in a menu button has its name; the inner one is meant."""
+        def there():
+            for node in self.look(role, name, rows):
+                if node.shown and (only is None or node.role in only):
+                    inner = node.children if node.role == "button" else []
+                    return inner[0] if inner and inner[0].role == "button" else node
+            return None
+        return self.app.wait_for(there,
                                  f"{role or 'something'} {getattr(name, 'pattern', name)!r} in {self!r}", seconds)
 
     def here(self, role=None, name=None, rows=40):
@@ -244,7 +251,7 @@ class Node:
     # ---- doing things ----
 
     def do(self):
-        """What pressing it does, without a pointer (also in popovers, whose place on the screen is not known)."""
+        """What pressing it does, without a pointer: in popovers, whose place on the screen is not known."""
         self.call("DoAction", GLib.Variant("(i)", (0,)), "org.a11y.atspi.Action")
         return self
 
@@ -299,7 +306,7 @@ class App:
             lines += window.dump()
         name = self.desktop.artifact("failure.png")
         self.desktop.screenshot(name)
-        return f" (see {name})\n" + "\n".join("# " + line for line in lines)
+        return f" (see {name})\n" + "\n".join("# " + line for line in lines[:120])
 
     def call(self, path, interface, method, args):
         try:
@@ -341,9 +348,11 @@ class App:
             return []
 
     def window(self, name=None, seconds=SECONDS):
-        """A window by its title (a text or pattern); without one, the first."""
+        """The window that gets the keys, when it has this title (a text or pattern)."""
         def there():
             for node in self.windows():
+                if not node.has("active"):
+                    continue
                 title = node.name
                 if name is None or (name.search(title) if isinstance(name, re.Pattern) else title == name):
                     return node
@@ -435,7 +444,7 @@ class Desktop:
         (self.home / "config/openbox/rc.xml").write_text(OPENBOX_CONFIG, encoding="utf-8")
         read, write = os.pipe()
         width, height = self.size
-        self.start(["Xvfb", "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"],
+        self.start(["Xvfb", "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp", "-noreset"],
                    env=dict(os.environ), pass_fds=[write])
         os.close(write)
         with os.fdopen(read) as answer:
@@ -466,8 +475,10 @@ class Desktop:
         config.write_text(BUS_CONFIG.format(path=path), encoding="utf-8")
         bus = self.start(["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1"], stdout=subprocess.PIPE)
         bus.stdout.readline()
-        self.start(["openbox", "--config-file", str(self.home / "config/openbox/rc.xml")])
+        manager = self.start(["openbox", "--config-file", str(self.home / "config/openbox/rc.xml")])
         self.start(["/usr/libexec/at-spi-bus-launcher", "--launch-immediately"])
+        wait_for(lambda: manager.poll() is not None or self._managed(), "the window manager")
+        expect(manager.poll() is None, "the window manager ended")
         self.session = self._connect(self.env["DBUS_SESSION_BUS_ADDRESS"])
         self.a11y = self._connect(wait_for(self._a11y_address, "the accessibility bus"))
 
@@ -477,6 +488,10 @@ class Desktop:
         connection = Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
         connection.set_exit_on_close(False)
         return connection
+
+    def _managed(self):
+        return "window id" in subprocess.run(["xprop", "-root", "_NET_SUPPORTING_WM_CHECK"], env=self.env, check=False, timeout=20,
+                                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
     def _a11y_address(self):
         try:
@@ -651,6 +666,96 @@ class Suite:
 def expect(condition, message):
     if not condition:
         raise Failure(message)
+
+
+# ---- what Kontor's pages have in common ----
+
+def grid(window):
+    """The list that is shown."""
+    return window.find("tree grid")
+
+
+def rows(window, limit=12):
+    """The rows of the list that is shown: (node, texts of its cells)."""
+    found = []
+    view = next((node for node in window.look("tree grid") if node.shown), None)
+    for node in view.look("row", rows=limit) if view is not None else ():
+        if node.parent.role == "tree grid":
+            continue        # the headings
+        cells = [cell for cell in node.children if cell.role == "grid cell"]
+        found.append((node, [next((n.name for n in cell.look("label")), "") for cell in cells]))
+    return found
+
+
+def first_column(window, limit=12):
+    return [cells[0] for _, cells in rows(window, limit) if cells]
+
+
+def row(window, text):
+    """The row whose first cell says so."""
+    return window.app.wait_for(lambda: next((node for node, cells in rows(window) if cells and cells[0] == text), None),
+                               f"a row {text!r}")
+
+
+def click_row(window, text, count=1, button=1):
+    """With the pointer, on the first cell."""
+    node = row(window, text)
+    x, y, _, height = node.extents
+    border = window.app.desktop.border(window.extents[2])
+    window.app.desktop.pointer(x + 60 + border, y + height // 2 + border, count, button)
+    return node
+
+
+def field(page, label):
+    """The control of a form that is named by this label."""
+    return page.find(None, re.compile(rf"^{re.escape(label)}( {re.escape(label)}| \*|$)"), only=("text box", "combo box", "switch", "check box"))
+
+
+def go(window, name):
+    """To a list, by the sidebar."""
+    item = window.find("list", "Objects").find("list item", name)
+    item.click()
+    return window.app.window(name)
+
+
+def choose(button, item):
+    """An item of the menu behind a button."""
+    button.do()
+    button.parent.find("menu item", item).do()
+
+
+def unnamed(window):
+    """Controls that a screen reader would have no word for. Inside libadwaita's own rows a description (a tooltip) counts."""
+    wanted = {"button", "toggle button", "text box", "search box", "combo box", "switch", "check box", "checkbox", "slider",
+              "spin button", "list", "tree grid", "grid", "link", "menu item", "radio", "progress bar", "tab", "dialog", "alert"}
+    missing = []
+
+    def walk(node, path):
+        try:
+            if not node.shown and node.role not in ("application", "window", "dialog"):
+                return
+            role, name = node.role, node.name
+            here = path + [f"{role} {node.full_name}"]
+            if role in wanted and not name and not node.description and not inside(node, here):
+                missing.append(" > ".join(here[-4:]))
+            for child in node.children[:40]:
+                walk(child, here)
+        except Gone:
+            return
+
+    def inside(node, path):
+        # A list box that libadwaita draws around its rows, the rows of a list, the button in a menu button.
+        return (node.role == "list" and (node.full_name in ("GtkListBox", "GtkColumnListView", "GtkListView"))
+                and any("AdwPreferencesGroup" in part or "tree grid" in part or "GtkPopover" in part or "combo box" in part
+                        for part in path)) or node.parent.name
+
+    walk(window, [])
+    return missing
+
+
+def no_complaints(desktop):
+    lines = [line for app in desktop.apps for line in app.complaints()]
+    expect(not lines, "\n".join(lines[:20]))
 
 
 if __name__ == "__main__":
