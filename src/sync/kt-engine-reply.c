@@ -311,23 +311,39 @@ take_reply (KtEngine *engine,
     }
 }
 
-/* A push that came before its predecessors (409): only a server that forgot some of them says so. */
+/* The lowest number that was sent and has no verdict; 0: none. */
+static gint64
+first_sent (KtLocal *local)
+{
+  g_autoptr (GPtrArray) entries = kt_local_outbox (local, KT_WIRE_MAX_MUTATIONS, NULL);
+
+  for (guint i = 0; entries != NULL && i < entries->len; i++)
+    {
+      const KtOutboxEntry *entry = g_ptr_array_index (entries, i);
+
+      if (entry->state == KT_OUTBOX_SENT)
+        return entry->mutation->number;
+    }
+  return 0;
+}
+
+/* A push that came before its predecessors (409): only a server that forgot some of them says so. Anything
+ * else with this status (a number used twice: this profile is a copy) the server explains itself. */
 static GError *
 gap_error (KtLocal *local, KtReply *reply, const GError *refusal)
 {
   g_autoptr (KtJson) json = reply_json (reply);
-  const KtJson *inner = kt_json_get (json, "error");
-  gint64 last = kt_json_get_int (json, "last_number", kt_json_get_int (inner, "last_number", -1));
+  gint64 last = kt_json_get_int (kt_json_get (json, "error"), "last_number", -1);
   KtOutboxCounts counts = { 0 };
 
-  if (last < 0)
+  if (last < 0 || last + 1 >= first_sent (local))
     return g_error_copy (refusal);
   kt_local_outbox_counts (local, &counts, NULL);
   return g_error_new (KT_ERROR, KT_ERROR_CONFLICT,
                       "The server knows the changes of this device only up to number "
                       "%" G_GINT64_FORMAT ", but had confirmed later ones: it was probably "
-                      "restored from a backup. Nothing is lost: %" G_GINT64_FORMAT
-                      " waiting here are kept. Tell the administrator",
+                      "restored from a backup. Nothing is lost: the %" G_GINT64_FORMAT
+                      " that wait here are kept. Tell the administrator",
                       last, counts.queued + counts.sent);
 }
 

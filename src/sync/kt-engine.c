@@ -74,7 +74,7 @@ static const struct
 #define PUSH_MOST (4 * 1024 * 1024)
 #define PULL_FIRST 4000 /* rows, once a line turned out to be slow; 0: as the server likes */
 #define PULL_LEAST 50
-#define PULL_MOST 64000
+#define PULL_MOST 16000 /* the protocol allows 20,000 */
 #define PIECE_LEAST (32 * 1024)
 #define MAX_LINGER 6
 #define META_EPOCH "sync.epoch"

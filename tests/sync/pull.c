@@ -387,6 +387,32 @@ test_restored_behind_the_numbers (void)
   assert_counts (a, 0, 1, 0, 0);
 }
 
+/* P11, as far as it goes today: a copy of a profile sends under numbers that were used. Nothing of it is taken
+ * for the other's, nothing is lost, and it is said. */
+static void
+test_copied_profile (void)
+{
+  g_autoptr (Rig) rig = rig_new ();
+  Device *a = device_new (rig, "A", "anna");
+  Device *copy = device_bare (rig, "copy");
+  KtId mine, theirs;
+
+  g_clear_pointer (&copy->local, kt_local_close);
+  device_crash (a);
+  rig_copy (a->dir, copy->dir);
+  device_crash (copy);
+  theirs = device_create (a, "account", "name=Original", NULL);
+  device_sync (a);
+  mine = device_create (copy, "account", "name=Copy", NULL);
+  device_sync_fails (copy, KT_ERROR_CONFLICT);
+  assert_value (copy, "account", &mine, "name", "\"Copy\"");
+  assert_value (copy, "account", &theirs, "name", "\"Original\"");
+  assert_counts (copy, 0, 1, 0, 0);
+  device_sync (a);
+  g_assert_false (device_has (a, "account", &mine));
+  assert_equal (a);
+}
+
 /* P4. A difference that should not be is found and repaired, and said. */
 static void
 test_verify_repairs (void)
@@ -430,6 +456,7 @@ main (int argc, char **argv)
   g_test_add_func ("/P13/schema-not-to-be-had", test_schema_not_to_be_had);
   g_test_add_func ("/P10/58-restored", test_restored);
   g_test_add_func ("/P10/restored-behind-the-numbers", test_restored_behind_the_numbers);
+  g_test_add_func ("/P11/59-copied-profile", test_copied_profile);
   g_test_add_func ("/P4/verify-repairs", test_verify_repairs);
   return g_test_run ();
 }
