@@ -193,7 +193,11 @@ kt_cli_history (KtCli *cli, GError **error)
   for (guint i = 0; i < kt_json_length (pending); i++)
     show_line (cli, &show, kt_json_at (pending, i));
   for (guint i = 0; i < kt_json_length (ledger); i++)
-    show_line (cli, &show, kt_json_at (ledger, i));
+    {
+      /* What waits was said above, with more words. */
+      if (kt_json_type (kt_json_get (kt_json_at (ledger, i), "seq")) != KT_JSON_NULL)
+        show_line (cli, &show, kt_json_at (ledger, i));
+    }
   if (show.table != NULL)
     kt_cli_table_print (cli, show.table);
   return TRUE;

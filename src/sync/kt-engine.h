@@ -78,7 +78,8 @@ typedef void (*KtSyncProgress) (const KtEngineStatus *status, gpointer data);
  * Errors NETWORK, …; transient ones are retried @retries times with back-off. AUTH: signed out. @result may be NULL and is
  * filled in on failure, too; its problem is always NULL. */
 gboolean kt_sync_run (KtLocal *local, KtTransport *transport, guint retries, KtSyncProgress progress, gpointer data, GCancellable *cancellable, KtEngineStatus *result, GError **error);
-/* The ledger of a record from the server, kept locally; falls back to what is kept when offline (*fresh FALSE). JSON array. */
+/* The ledger of a record from the server, kept locally; falls back to what is kept when offline (*fresh FALSE). JSON array, with
+ * what this device has not settled at its end (kt_local_get_history). */
 char    *kt_sync_history (KtLocal *local, KtTransport *transport, const KtObject *object, const KtId *id, gboolean *fresh, GCancellable *cancellable, GError **error);
 /* P4: compares digests, repairs by pulling anew what differs. UNSETTLED when the outbox is not empty. JSON: {"equal","records","digest","repaired":[…]} */
 char    *kt_sync_verify  (KtLocal *local, KtTransport *transport, GCancellable *cancellable, gboolean *equal, GError **error);

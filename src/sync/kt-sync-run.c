@@ -251,25 +251,30 @@ kt_sync_history (KtLocal *local,
   g_autoptr (GError) failure = NULL;
   g_autofree char *token = kt_session_token (local, NULL);
   g_autofree char *text = NULL;
+  g_autofree char *kept = NULL;
 
   *fresh = FALSE;
   if (token != NULL && transport != NULL)
     text = _kt_history_ask (transport, token, object->name, id, cancellable, &failure);
-  if (text != NULL)
-    {
-      if (!kt_local_keep_history (local, id, text, error))
-        return NULL;
-      *fresh = TRUE;
-      return g_steal_pointer (&text);
-    }
-  if (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED)
-      || g_error_matches (failure, KT_ERROR, KT_ERROR_FORBIDDEN))
+  if (text == NULL
+      && (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+          || g_error_matches (failure, KT_ERROR, KT_ERROR_FORBIDDEN)))
     {
       g_propagate_error (error, g_steal_pointer (&failure));
       return NULL;
     }
-  text = kt_local_get_history (local, id, &failure);
-  return text != NULL ? g_steal_pointer (&text) : g_strdup ("[]");
+  if (text != NULL && !kt_local_keep_history (local, id, text, error))
+    return NULL;
+  *fresh = text != NULL;
+
+  g_clear_error (&failure);
+  kept = kt_local_get_history (local, id, &failure);
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return NULL;
+    }
+  return kept != NULL ? g_steal_pointer (&kept) : g_strdup ("[]");
 }
 
 /* ---- whether both sides hold the same (P4) ---- */

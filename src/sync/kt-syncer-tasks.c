@@ -402,19 +402,16 @@ history_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   if (transport != NULL)
     question->text = _kt_history_ask (transport, token, question->object, &question->id,
                                       errand.cancellable, &failure);
-  question->fresh = question->text != NULL;
-  if (question->fresh)
-    {
-      kt_store_write_sync (self->store, keep_history_job, question, NULL);
-      g_task_return_pointer (task, g_strdup (question->text), g_free);
-      return;
-    }
-  if (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED)
-      || g_error_matches (failure, KT_ERROR, KT_ERROR_FORBIDDEN))
+  if (question->text == NULL
+      && (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+          || g_error_matches (failure, KT_ERROR, KT_ERROR_FORBIDDEN)))
     {
       g_task_return_error (task, g_steal_pointer (&failure));
       return;
     }
+  question->fresh = question->text != NULL;
+  if (question->fresh)
+    kt_store_write_sync (self->store, keep_history_job, question, NULL);
   text = kt_store_write_sync (self->store, get_history_job, question, &error);
   if (text != NULL)
     g_task_return_pointer (task, text, g_free);

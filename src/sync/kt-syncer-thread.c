@@ -338,6 +338,20 @@ wait_for_more (Round *round, gint64 wait_us)
     rest (round->syncer, POLL_BARE_US);
 }
 
+/* A look whether there is anything new: over before anybody could read that we are busy. */
+static gboolean
+is_glance (Round *round, const KtRequest *request)
+{
+  const KtEngineStatus *status = kt_engine_status (round->engine);
+  gboolean idle;
+
+  g_mutex_lock (&round->syncer->lock);
+  idle = round->syncer->news.state == KT_SYNC_STATE_IDLE;
+  g_mutex_unlock (&round->syncer->lock);
+  return idle && request->endpoint == KT_ENDPOINT_PULL && status->rows_done == 0
+         && status->pushed == 0;
+}
+
 static void
 turn (Round *round)
 {
@@ -367,7 +381,8 @@ turn (Round *round)
       return;
     }
 
-  tell_status (round);
+  if (!is_glance (round, request))
+    tell_status (round);
   reply = kt_transport_send (round->transport, request, round->sending, &failure);
   if (reply == NULL && g_cancellable_is_cancelled (round->sending))
     return;
