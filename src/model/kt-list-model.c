@@ -22,8 +22,10 @@
 #include "kt-layout.h"
 #include "kt-row-private.h"
 
-#define HEAD_KEYS 512 /* for the first frame */
-#define HEAD_ROWS 64
+/* The first frame has what fits on a screen: a list of more makes a view build some 205 rows of widgets, visible or
+ * not, before anything is painted. */
+#define HEAD_ROWS 48
+#define TAIL_MS 60 /* from the head to asking for the rest: the frame is painted by then */
 #define MAX_FETCH 256 /* rows of one job */
 #define MAX_HELD \
   1000 /* held positions that are re-read with a refresh; others are fetched after it */
@@ -50,6 +52,7 @@ struct _KtListModel
   guint64 rows_read;
   guint total;
   guint fetch_idle;
+  guint tail_timeout;
   guint loading : 1;
   guint partial : 1; /* only the head is here */
   guint again : 1;   /* something changed while it was asked */
@@ -77,6 +80,7 @@ static guint signals[N_SIGNALS];
 
 static void kt_list_model_iface_init (GListModelInterface *iface);
 static void ask (KtListModel *self, gboolean head);
+static void schedule_tail (KtListModel *self);
 static void schedule_fetch (KtListModel *self);
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (KtListModel,
@@ -301,7 +305,7 @@ asked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       if (partial && asked->generation == self->generation && self->asking == NULL)
         {
           self->again = FALSE;
-          ask (self, FALSE);
+          schedule_tail (self);
         }
     }
   if (self->again && self->asking == NULL && asked->generation == self->generation)
@@ -351,8 +355,8 @@ ask (KtListModel *self, gboolean head)
   asked->self = g_object_ref (self);
   asked->generation = self->generation;
   asked->stamp = self->stamp;
-  if (head && (query->limit == 0 || query->limit > HEAD_KEYS))
-    query->limit = asked->limit = HEAD_KEYS;
+  if (head && (query->limit == 0 || query->limit > HEAD_ROWS))
+    query->limit = asked->limit = HEAD_ROWS;
   asked->positions = held_positions (self);
   if (asked->positions->len > MAX_HELD)
     g_array_set_size (asked->positions, MAX_HELD);
@@ -364,12 +368,32 @@ ask (KtListModel *self, gboolean head)
                       asked->positions->len, self->asking, asked_cb, asked);
 }
 
+static gboolean
+tail_cb (gpointer data)
+{
+  KtListModel *self = data;
+
+  self->tail_timeout = 0;
+  if (self->partial && self->asking == NULL)
+    ask (self, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+/* Behind the painting of the head. */
+static void
+schedule_tail (KtListModel *self)
+{
+  if (self->tail_timeout == 0)
+    self->tail_timeout = g_timeout_add_full (G_PRIORITY_LOW, TAIL_MS, tail_cb, self, NULL);
+}
+
 /* Another question: what is under way is not waited for. */
 static void
 ask_anew (KtListModel *self)
 {
   self->generation++;
   self->again = FALSE;
+  g_clear_handle_id (&self->tail_timeout, g_source_remove);
   if (self->asking != NULL)
     g_cancellable_cancel (self->asking);
   g_clear_object (&self->asking);
@@ -690,6 +714,7 @@ kt_list_model_dispose (GObject *object)
   gpointer row;
 
   g_clear_handle_id (&self->fetch_idle, g_source_remove);
+  g_clear_handle_id (&self->tail_timeout, g_source_remove);
   if (self->asking != NULL)
     g_cancellable_cancel (self->asking);
   g_clear_object (&self->asking);

@@ -33,7 +33,7 @@ KtRowState  kt_row_get_state  (KtRow *row);
 G_DECLARE_FINAL_TYPE (KtListModel, kt_list_model, KT, LIST_MODEL, GObject)
 
 KtListModel   *kt_list_model_new       (KtWorkspace *workspace);
-/* Copies @query. The first 512 ids are taken first, for the first frame, the whole array after it. Late answers are dropped.
+/* Copies @query. As many ids as a screen has rows are taken first, for the first frame, the whole array after it. Late answers are dropped.
  * What is shown stays until the answer is there; for another object the model is emptied at once. */
 void           kt_list_model_set_query (KtListModel *self, const KtQuery *query);
 const KtQuery *kt_list_model_get_query (KtListModel *self);
