@@ -172,6 +172,9 @@ def open_lists(stage, app, figures):
     """From a click in the sidebar to rows."""
     screen = stage.screen
     window = app.connect().window()
+    app.wait_for(lambda: subprocess.run(["xdotool", "getactivewindow"], env=stage.env, check=False, timeout=20,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL).returncode == 0, "the window to be active")
     spots = {name: window.find("list", "Objects").find("list item", name).spot() for name in ("Accounts", "Contacts")}
     for name in ("Accounts", "Contacts"):
         stage.devices.move(*spots[name])
