@@ -35,7 +35,8 @@ const KtCsvCell *kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError *
 gboolean    kt_csv_finished  (const KtCsv *csv);
 
 /* Appends one row (RFC 4180, CRLF). Cells starting with = + - @ TAB CR that are not plain
- * numbers are prefixed with ' when @guard, against formulas in spreadsheets. */
+ * numbers are prefixed with ' when @guard, against formulas in spreadsheets; so are those that
+ * look guarded already: taking one ' off before such a sign gives every text back. */
 void        kt_csv_write_row (GString *out, const char *const *cells, guint n, gboolean guard);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtCsv, kt_csv_free)
