@@ -443,7 +443,9 @@ check_unique (KtImportRun *run, const KtRecord *before, const KtRecord *after, g
       g_autofree char *by = NULL;
       g_autofree char *message = NULL;
 
-      if (!field->unique || after->values[i].type != KT_VALUE_TEXT
+      /* People share mailboxes and switchboards: that is for a person to judge, and no reason to turn a row away. */
+      if (!field->unique || field->type == KT_FIELD_EMAIL || field->type == KT_FIELD_PHONE
+          || after->values[i].type != KT_VALUE_TEXT
           || (before != NULL && kt_value_equal (&before->values[i], &after->values[i])))
         continue;
       key = g_strdup_printf ("%s\x1f%s", field->name, after->values[i].v.text);

@@ -357,6 +357,8 @@ test_unique_values (Fix *fix, gconstpointer data)
                  "c0 u0 =0 f1\n2 SKU: “s2” is taken by c. Choose SKU as match key to update "
                  "instead.",
                  NULL);
+  /* A shared mailbox is no key. */
+  assert_import (fix, "contact", "Last name,Email\nLi,office@example.com\nLee,office@example.com\n", "c2 u0 =0 f0", NULL);
 }
 
 /* ---- references ---- */
