@@ -524,6 +524,14 @@ kt_record_page_get_header_end (KtView *view)
 }
 
 static void
+leave_cb (gpointer user_data)
+{
+  g_autoptr (Leaving) leaving = user_data;
+
+  leaving->go (leaving->data);
+}
+
+static void
 leave_response_cb (AdwMessageDialog *dialog,
                    const char       *response,
                    gpointer          user_data)
@@ -538,7 +546,8 @@ leave_response_cb (AdwMessageDialog *dialog,
   else if (g_str_equal (response, "discard"))
     {
       kt_editor_revert (self->editor, NULL);
-      leaving->go (leaving->data);
+      /* Going may close the window, and the dialog has to be gone from it by then. */
+      g_idle_add_once (leave_cb, g_steal_pointer (&leaving));
     }
 }
 

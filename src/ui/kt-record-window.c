@@ -175,8 +175,12 @@ kt_record_window_close_request (GtkWindow *window)
 {
   KtRecordWindow *self = KT_RECORD_WINDOW (window);
 
-  if (!self->closing && !kt_view_may_leave (self->view, close_for_good, self, NULL))
-    return TRUE;
+  if (!self->closing)
+    {
+      if (!kt_view_may_leave (self->view, close_for_good, g_object_ref (self), g_object_unref))
+        return TRUE;
+      g_object_unref (self);
+    }
   return GTK_WINDOW_CLASS (kt_record_window_parent_class)->close_request (window);
 }
 

@@ -97,6 +97,7 @@ kt_review_card_class_init (KtReviewCardClass *klass)
 
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/kontor/Kontor/ui/kt-review-card.ui");
+  gtk_widget_class_bind_template_child (widget_class, KtReviewCard, box);
   gtk_widget_class_bind_template_child (widget_class, KtReviewCard, title);
   gtk_widget_class_bind_template_child (widget_class, KtReviewCard, explanation);
   gtk_widget_class_bind_template_child (widget_class, KtReviewCard, values);

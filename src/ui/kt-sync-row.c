@@ -151,6 +151,10 @@ create_outbox_row_cb (gpointer item_,
   gtk_label_set_xalign (GTK_LABEL (text), 0);
   gtk_label_set_wrap (GTK_LABEL (text), TRUE);
   gtk_label_set_wrap_mode (GTK_LABEL (text), PANGO_WRAP_WORD_CHAR);
+  /* The popover asks for the height at the natural width; these say how wide that is. */
+  gtk_label_set_width_chars (GTK_LABEL (text), 38);
+  gtk_label_set_max_width_chars (GTK_LABEL (text), 38);
+  gtk_label_set_max_width_chars (GTK_LABEL (below), 38);
   gtk_label_set_lines (GTK_LABEL (text), 3);
   gtk_label_set_ellipsize (GTK_LABEL (text), PANGO_ELLIPSIZE_END);
   gtk_label_set_xalign (GTK_LABEL (below), 0);

@@ -602,8 +602,12 @@ kt_window_close_request (GtkWindow *window)
   KtView *view = current_view (self);
   int width, height;
 
-  if (!self->closing && view != NULL && !kt_view_may_leave (view, close_for_good, self, NULL))
-    return TRUE;
+  if (!self->closing && view != NULL)
+    {
+      if (!kt_view_may_leave (view, close_for_good, g_object_ref (self), g_object_unref))
+        return TRUE;
+      g_object_unref (self);
+    }
   gtk_window_get_default_size (window, &width, &height);
   g_settings_set_boolean (self->settings, "window-maximized", gtk_window_is_maximized (window));
   if (!gtk_window_is_maximized (window) && width >= 360 && height >= 294)
