@@ -391,6 +391,8 @@ class Server:
         self.start()
 
     def start(self):
+        if self.process is not None and self.process.poll() is None:
+            return self
         port = urllib.parse.urlsplit(self.address).port if self.address else 0
         log = open(self.desktop.home / "server.log", "ab")
         self.process = self.desktop.start(
