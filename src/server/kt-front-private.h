@@ -32,11 +32,12 @@ typedef struct
   gboolean           gone;       /* the message is over */
 } KtJob;
 
-/* Requests that are not answered yet. Outlives the front as long as a message does. */
+/* Requests that are not answered yet, and what they hold. Outlives the front as long as a message does. */
 typedef struct
 {
   KtFront *front;
   guint    active;
+  goffset  held;      /* bytes of request bodies */
 } KtCount;
 
 struct _KtFront

@@ -29,6 +29,7 @@
 #define BODY_SECONDS 1800   /* for a body, however slow the line */
 #define SWEEP_SECONDS 5
 #define STOP_SECONDS 10
+#define MAX_HELD (256 * 1024 * 1024)   /* bodies in memory, all together */
 #define DRAIN_BYTES (64 * 1024 * 1024) /* of a refused body are read; then the line is cut */
 
 typedef enum
@@ -254,6 +255,8 @@ request_cb (SoupServer *server,
   send_job (front, message, make_job (front, KT_JOB_REQUEST, message, info, rest));
 }
 
+static void chunk_cb (SoupServerMessage *message, GBytes *chunk, gpointer data);
+
 static void
 refuse_body (SoupServerMessage *message)
 {
@@ -290,22 +293,60 @@ cut_line (KtFront *front, SoupServerMessage *message)
     g_socket_shutdown (g_socket_connection_get_socket (line->connection), TRUE, TRUE, NULL);
 }
 
-/* A body that does not say its length, or says it wrong. */
+/* How much of a message's body is here. */
+typedef struct
+{
+  KtCount *count;
+  goffset seen, held, max;
+} Body;
+
+static void
+body_free (gpointer data)
+{
+  Body *body = data;
+
+  body->count->held -= body->held;
+  g_rc_box_release (body->count);
+  g_free (body);
+}
+
+static void
+watch_body (KtFront *front, SoupServerMessage *message, gsize max)
+{
+  Body *body = g_new0 (Body, 1);
+
+  body->count = g_rc_box_acquire (front->count);
+  body->max = (goffset) max;
+  g_object_set_data_full (G_OBJECT (message), "kt-body", body, body_free);
+  g_signal_connect (message, "got-chunk", G_CALLBACK (chunk_cb), front);
+}
+
+/* A body that does not say its length, or says it wrong; and all bodies together. */
 static void
 chunk_cb (SoupServerMessage *message, GBytes *chunk, gpointer data)
 {
   KtFront *front = data;
-  goffset *seen = g_object_get_data (G_OBJECT (message), "kt-seen");
-  goffset max = GPOINTER_TO_SIZE (g_object_get_data (G_OBJECT (message), "kt-max"));
-  gboolean was_within = *seen <= max;
+  Body *body = g_object_get_data (G_OBJECT (message), "kt-body");
+  gsize len = g_bytes_get_size (chunk);
 
-  *seen += (goffset) g_bytes_get_size (chunk);
-  if (*seen > DRAIN_BYTES)
+  body->seen += (goffset) len;
+  if (body->seen > DRAIN_BYTES)
     cut_line (front, message);
-  else if (*seen > max && was_within && soup_server_message_get_status (message) == 0)
+  /* Refused: what still comes is read and dropped. */
+  if (soup_server_message_get_status (message) != 0)
+    return;
+  body->held += (goffset) len;
+  front->count->held += (goffset) len;
+  if (body->seen > body->max)
     {
       _kt_front_put_error (front, message, 413, KT_ERROR_LIMIT,
                            "The request is larger than this address takes");
+      refuse_body (message);
+    }
+  else if (front->count->held > MAX_HELD)
+    {
+      _kt_front_put_error (front, message, 503, KT_ERROR_BUSY,
+                           "The server has too much to do: try again in a moment");
       refuse_body (message);
     }
 }
@@ -345,10 +386,8 @@ head_cb (SoupServer *server,
   const KtEndpointInfo *info = find_endpoint (message, &rest, &wrong_method);
   gsize max = info != NULL ? info->max_body : 0;
 
-  g_object_set_data_full (G_OBJECT (message), "kt-seen", g_new0 (goffset, 1), g_free);
-  g_object_set_data (G_OBJECT (message), "kt-max", GSIZE_TO_POINTER (max));
   set_line (front, message, LINE_BODY);
-  g_signal_connect (message, "got-chunk", G_CALLBACK (chunk_cb), front);
+  watch_body (front, message, max);
 
   if (front->stopping)
     _kt_front_put_error (front, message, 503, KT_ERROR_BUSY,
@@ -367,6 +406,10 @@ head_cb (SoupServer *server,
                          "The request is larger than this address takes");
   else if (encoding != NULL && g_ascii_strcasecmp (encoding, "identity") != 0)
     _kt_front_put_error (front, message, 415, KT_ERROR_INVALID, "A request must not be packed");
+  else if (info->needs_token && soup_message_headers_get_one (headers, "Authorization") == NULL)
+    /* Whether it holds is for the core; without one nothing more needs to be read. */
+    _kt_front_put_error (front, message, 401, KT_ERROR_AUTH,
+                         "You are not signed in, or no longer: sign in again");
   else if (info->endpoint == KT_ENDPOINT_LIVE)
     {
       KtJob *job = make_job (front, KT_JOB_LIVE, message, info, rest);
