@@ -509,6 +509,8 @@ read_piece (const char *path, gint64 offset, gsize max, GError **error)
 
   if (stream == NULL || !g_seekable_seek (G_SEEKABLE (stream), offset, G_SEEK_SET, NULL, error))
     return NULL;
+  if (max == 0)
+    return g_bytes_new (NULL, 0); /* an empty file: no buffer to read into */
   piece = g_malloc (max);
   if (!g_input_stream_read_all (G_INPUT_STREAM (stream), piece, max, &len, NULL, error))
     return NULL;

@@ -272,6 +272,14 @@ def files(tap, folder, a, b, ident):
         b.fails(2, "attach", "account", ident, "/no/such/file")
         b.fails(2, "fetch", "01900000-0000-7000-8000-00000000dead", out)
         b.fails(2, "fetch", document["id"], "/no/such/folder/out.png")
+    with tap.check("an empty file is a file: it is sent, fetched, and holds nothing up"):
+        empty = pathlib.Path(folder, "empty.txt")
+        empty.touch()
+        document = a.one("attach", "account", ident, empty)
+        a("sync"), b("sync")
+        same([f["state"] for f in a.lines("attachments", "account", ident) if f["id"] == document["id"]], ["stored"])
+        b("fetch", document["id"], folder + "/nothing")
+        same(pathlib.Path(folder, "nothing").read_bytes(), b"")
 
 
 def tables(tap, folder, a, b):
