@@ -26,8 +26,46 @@ import_progress_cb (guint64 bytes, guint64 total, guint64 rows, gpointer data)
                    total > 0 ? (guint) (bytes * 100 / total) : 0);
 }
 
+static gboolean
+is_mapped_by_hand (GPtrArray *maps, const char *column)
+{
+  gsize length = strlen (column);
+
+  for (guint i = 0; i < maps->len; i++)
+    {
+      const char *text = g_ptr_array_index (maps, i);
+      const char *equals = strrchr (text, '=');
+
+      if (equals != NULL && (gsize) (equals - text) == length && strncmp (text, column, length) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Columns that no field takes and nobody left out: a window shows them before the import, here they are told. */
+static char *
+describe_left_out (const KtImportPlan *plan, GPtrArray *maps)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  for (guint i = 0; i < MIN (plan->n_file_columns, plan->columns->len); i++)
+    {
+      const KtImportColumn *column = g_ptr_array_index (plan->columns, i);
+
+      if (column->field == NULL && column->column != NULL && *column->column != '\0'
+          && !is_mapped_by_hand (maps, column->column))
+        g_string_append_printf (names, "%s“%s”", names->len > 0 ? ", " : "", column->column);
+    }
+  if (names->len == 0)
+    return NULL;
+  return g_strdup_printf ("No field takes %s: left out (--map COLUMN=FIELD takes it in, "
+                          "--map COLUMN= is silent).",
+                          names->str);
+}
+
+/* @left_out: what of the file goes nowhere, in words; NULL: nothing. */
 static KtImportPlan *
-make_plan (KtCli *cli, const KtObject *object, GError **error)
+make_plan (KtCli *cli, const KtObject *object, char **left_out, GError **error)
 {
   g_autoptr (KtImportPlan) plan =
     kt_import_plan_new (cli->local, object, kt_cli_arg (cli, 1), error);
@@ -54,6 +92,7 @@ make_plan (KtCli *cli, const KtObject *object, GError **error)
       if (!kt_import_plan_map (plan, column, equals + 1, error))
         return NULL;
     }
+  *left_out = describe_left_out (plan, maps);
   for (guint i = 0; i < sets->len; i++)
     {
       const char *text = g_ptr_array_index (sets, i);
@@ -147,6 +186,7 @@ kt_cli_import (KtCli *cli, GError **error)
 {
   g_autoptr (KtImportResult) result = NULL;
   g_autoptr (KtImportPlan) plan = NULL;
+  g_autofree char *left_out = NULL;
   const KtObject *object;
 
   if (!kt_cli_open (cli, KT_CLI_READY, error))
@@ -154,7 +194,7 @@ kt_cli_import (KtCli *cli, GError **error)
   object = kt_cli_object (cli, kt_cli_arg (cli, 0), error);
   if (object == NULL)
     return FALSE;
-  plan = make_plan (cli, object, error);
+  plan = make_plan (cli, object, &left_out, error);
   if (plan == NULL)
     return FALSE;
   result = kt_import_run (cli->local, plan, kt_cli_option (cli, "dry-run") != NULL,
@@ -163,6 +203,8 @@ kt_cli_import (KtCli *cli, GError **error)
   kt_cli_progress_end (cli);
   if (result == NULL)
     return FALSE;
+  if (left_out != NULL)
+    g_ptr_array_add (result->notes, g_steal_pointer (&left_out));
 
   if (cli->json)
     put_import (cli, result);

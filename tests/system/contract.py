@@ -288,6 +288,13 @@ def tables(tap, folder, a, b):
                       "Ann,Able,ann@a.example,Acme Ltd\n"
                       "Ben,Baker,not an address,Acme Ltd\n"
                       "Cho,Chang,cho@c.example,\n", encoding="utf-8")
+    with tap.check("import: a column that goes nowhere is named, unless it was left out by hand"):
+        odd = pathlib.Path(folder, "odd.csv")
+        odd.write_text("First name,Last name,Shoe size,Last name\nAnn,Able,41,Twice\n", encoding="utf-8")
+        notes = a.one("import", "contact", odd, "--dry-run")["notes"]
+        assert len(notes) == 1 and "Shoe size" in notes[0] and "Last name" in notes[0], notes
+        notes = a.one("import", "contact", odd, "--dry-run", "--map", "Shoe size=")["notes"]
+        assert len(notes) == 1 and "Shoe size" not in notes[0], notes
     with tap.check("import: dry run, bad rows reported, good ones in, matched again"):
         before = a.one("count", "contact")
         document = a.one("import", "contact", source, "--map", "Company=account", "--dry-run")
