@@ -105,6 +105,17 @@ hub_set (Hub *hub, gboolean *what, gboolean value)
   g_mutex_unlock (&hub->lock);
 }
 
+static guint
+hub_requests (Hub *hub)
+{
+  guint requests;
+
+  g_mutex_lock (&hub->lock);
+  requests = hub->requests;
+  g_mutex_unlock (&hub->lock);
+  return requests;
+}
+
 /* ---- a program ---- */
 
 typedef struct
@@ -522,11 +533,11 @@ test_stop_while_hanging (void)
   id = create (&program, "Acme");
   wait_until (unsettled (&program) == 0);
   hub_set (&program.hub, &program.hub.hanging, TRUE);
-  requests = program.hub.requests;
+  requests = hub_requests (&program.hub);
   kt_syncer_poke (program.syncer);
   object = kt_schema_object (kt_store_schema (program.store), "account");
   kt_syncer_history_async (program.syncer, object, &id, NULL, result_cb, &program.result);
-  wait_until (program.hub.requests >= requests + 2);
+  wait_until (hub_requests (&program.hub) >= requests + 2);
   begin = g_get_monotonic_time ();
   stop (&program);
   g_assert_cmpint (g_get_monotonic_time () - begin, <, 2 * G_USEC_PER_SEC);
