@@ -41,6 +41,21 @@ put_member (KtJsonWriter *writer, const char *key, const KtJson *json)
   kt_json_put_raw (writer, key, text);
 }
 
+/* Where something else than the author wrote came out, that is told too: nobody's words are lost (P2). */
+static char *
+outcome_text (KtCli *cli, const Show *show, const char *name, const KtJson *entry)
+{
+  const char *outcome = kt_json_get_string (entry, "outcome", "");
+  const KtJson *mine = kt_json_get (entry, "mine");
+  g_autofree char *wrote = NULL;
+
+  if (mine == NULL)
+    return g_strdup (outcome);
+  wrote = value_text (cli, show->object, name, mine);
+  return *wrote != '\0' ? g_strdup_printf ("%s, wrote: %s", outcome, wrote)
+                        : g_strdup_printf ("%s, cleared it", outcome);
+}
+
 static void
 show_line (KtCli *cli, const Show *show, const KtJson *entry)
 {
@@ -82,7 +97,7 @@ show_line (KtCli *cli, const Show *show, const KtJson *entry)
                           value_text (cli, show->object, name, kt_json_get (entry, "old")));
   kt_cli_table_cell_take (show->table,
                           value_text (cli, show->object, name, kt_json_get (entry, "new")));
-  kt_cli_table_cell (show->table, kt_json_get_string (entry, "outcome", ""));
+  kt_cli_table_cell_take (show->table, outcome_text (cli, show, name, entry));
 }
 
 /* ---- what waits here, in the server's form ---- */

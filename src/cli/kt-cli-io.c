@@ -36,7 +36,8 @@ is_mapped_by_hand (GPtrArray *maps, const char *column)
       const char *text = g_ptr_array_index (maps, i);
       const char *equals = strrchr (text, '=');
 
-      if (equals != NULL && (gsize) (equals - text) == length && strncmp (text, column, length) == 0)
+      if (equals != NULL && (gsize) (equals - text) == length
+          && strncmp (text, column, length) == 0)
         return TRUE;
     }
   return FALSE;

@@ -204,14 +204,15 @@ static void
 say_unsettled (KtCli *cli, const KtEngineStatus *status, const KtOutboxCounts *counts)
 {
   if (status->refused > 0)
-    kt_cli_say (cli, "%" G_GINT64_FORMAT " changes were refused: kontorctl outbox says why",
-                status->refused);
+    kt_cli_say (cli, "%" G_GINT64_FORMAT " %s refused: kontorctl outbox says why", status->refused,
+                status->refused == 1 ? "change was" : "changes were");
   if (counts->queued + counts->sent > 0)
-    kt_cli_say (cli, "%" G_GINT64_FORMAT " changes still wait: kontorctl outbox says for what",
-                counts->queued + counts->sent);
+    kt_cli_say (cli, "%" G_GINT64_FORMAT " %s: kontorctl outbox says for what",
+                counts->queued + counts->sent,
+                counts->queued + counts->sent == 1 ? "change still waits" : "changes still wait");
   if (counts->review > 0)
-    kt_cli_say (cli, "%" G_GINT64_FORMAT " changes wait for a decision of yours: kontorctl review",
-                counts->review);
+    kt_cli_say (cli, "%" G_GINT64_FORMAT " %s for a decision of yours: kontorctl review",
+                counts->review, counts->review == 1 ? "change waits" : "changes wait");
 }
 
 static gboolean
