@@ -128,6 +128,29 @@ test_blob_wrong_content (void)
     }
 }
 
+/* An empty file is a file. */
+static void
+test_blob_empty (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new ();
+  g_autoptr (Device) ben = device_new (fixture, "ben");
+  g_autofree char *sha256 = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "", -1);
+  g_autofree char *id = make_file (ben, sha256, 0);
+  g_autoptr (KtReply) put = blob (ben, KT_ENDPOINT_BLOB_PUT, sha256, -1, "offset=0", NULL, 0);
+  g_autoptr (KtReply) get = blob (ben, KT_ENDPOINT_BLOB_GET, sha256, -1, NULL, NULL, 0);
+  g_autofree char *file = g_build_filename (fixture->dir, "backup", NULL);
+  gboolean whole;
+
+  g_assert_cmpint (have_bytes (put, &whole), ==, 0);
+  g_assert_true (whole);
+  g_assert_cmpuint (get->status, ==, 200);
+  g_assert_cmpuint (g_bytes_get_size (get->body), ==, 0);
+  pull (ben, 0);
+  assert_value (ben, "file", id, "state", "\"stored\"");
+  g_assert_true (kt_core_backup (fixture->core, file, NULL));
+  assert_sound (fixture);
+}
+
 /* Nobody reads an attachment by knowing its name alone. */
 static void
 test_blob_needs_record (void)
@@ -302,6 +325,7 @@ main (int argc, char **argv)
   fixture_init (&argc, &argv);
   g_test_add_func ("/server/blob/69-continues", test_blob);
   g_test_add_func ("/server/blob/wrong-content", test_blob_wrong_content);
+  g_test_add_func ("/server/blob/empty", test_blob_empty);
   g_test_add_func ("/server/blob/P8-needs-record", test_blob_needs_record);
   g_test_add_func ("/server/backup/P10-58-another-life", test_backup);
   g_test_add_func ("/server/backup/refuses", test_backup_refuses);
