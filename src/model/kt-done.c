@@ -296,7 +296,7 @@ command_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     {
       if (g_error_matches (error, KT_ERROR, KT_ERROR_FULL))
         _kt_workspace_set_failure (pending->workspace, error);
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   _kt_workspace_set_failure (pending->workspace, NULL);

@@ -71,6 +71,7 @@ void       _kt_editor_preset   (KtEditor *self, const KtField *field, const KtVa
 
 /* kt-field-text.c: text of an entry and back, with problems in the language of the interface. */
 char      *_kt_field_edit_text (KtWorkspace *workspace, const KtField *field, const KtValue *value);
-gboolean   _kt_field_parse     (KtWorkspace *workspace, const KtField *field, const char *text, KtValue *out, char **problem);
+/* @current: what stands there now (its currency is kept); NULL: nothing. */
+gboolean   _kt_field_parse     (KtWorkspace *workspace, const KtField *field, const char *text, const KtValue *current, KtValue *out, char **problem);
 
 G_END_DECLS

@@ -912,7 +912,7 @@ kt_editor_set_text (KtEditor *self, const KtField *field, const char *text)
       drop_edit (self, own);
       return TRUE;
     }
-  if (_kt_field_parse (self->workspace, own, text, &value, &problem))
+  if (_kt_field_parse (self->workspace, own, text, shown_value (self, own), &value, &problem))
     {
       put_value (self, own, &value);
       return kt_editor_get_problem (self, own) == NULL;

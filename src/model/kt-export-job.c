@@ -48,7 +48,7 @@ exported_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   guint64 *rows = kt_store_job_finish (result, &error);
 
   if (rows == NULL)
-    g_task_return_error (task, g_steal_pointer (&error));
+    g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
   else
     g_task_return_pointer (task, rows, g_free);
 }

@@ -142,12 +142,16 @@ gboolean
 _kt_field_parse (KtWorkspace *workspace,
                  const KtField *field,
                  const char *text,
+                 const KtValue *current,
                  KtValue *out,
                  char **problem)
 {
   g_autoptr (GError) error = NULL;
   const char *currency = kt_workspace_get_currency (workspace);
 
+  /* An amount in dollars stays one when only its digits are typed anew. */
+  if (current != NULL && current->type == KT_VALUE_MONEY)
+    currency = current->currency;
   if (kt_value_parse (field, text, kt_workspace_get_locale (workspace),
                       *currency != '\0' ? currency : NULL, out, &error))
     return TRUE;

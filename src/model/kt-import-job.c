@@ -374,7 +374,7 @@ static void
 fail (KtImportJob *self, GError *error)
 {
   g_clear_error (&self->error);
-  self->error = error;
+  self->error = _kt_error_localise (error);
   set_state (self, KT_IMPORT_FAILED);
 }
 

@@ -25,7 +25,7 @@
 /* The first frame has what fits on a screen: a list of more makes a view build some 205 rows of widgets, visible or
  * not, before anything is painted. */
 #define HEAD_ROWS 48
-#define TAIL_MS 60 /* from the head to asking for the rest: the frame is painted by then */
+#define TAIL_MS 60    /* from the head to asking for the rest: the frame is painted by then */
 #define MAX_FETCH 256 /* rows of one job */
 #define MAX_HELD \
   1000 /* held positions that are re-read with a refresh; others are fetched after it */

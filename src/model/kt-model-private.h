@@ -164,6 +164,13 @@ guint   _kt_words_stale_after (gint64 us, gint64 now_us);
 /* Rich text (a small HTML) and long text as plain words. g_free. */
 char   *_kt_words_plain     (const KtField *field, const char *text);
 
+/* ---- kt-errors.c ---- */
+/* What went wrong, in the language of the interface where there is a sentence for it (with what the library said behind it, in brackets,
+ * when that names a place); else as it was said. @message may be NULL. g_free. */
+char   *_kt_error_words     (int code, const char *message);
+/* The same error with such a message. Takes and returns; NULL is fine; cancelled and errors of other domains stay as they are. */
+GError *_kt_error_localise  (GError *error);
+
 /* ---- kt-splice.c: small lists ---- */
 /* Makes @items (GObject*, owned array) be @fresh with one items_changed from the first to the last difference; items are compared by pointer. */
 void    _kt_splice (GListModel *model, GPtrArray *items, GPtrArray *fresh);

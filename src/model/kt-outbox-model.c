@@ -512,7 +512,7 @@ command_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (kt_store_job_finish (result, &error) == NULL)
     {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   syncer = _kt_workspace_syncer (self->workspace);

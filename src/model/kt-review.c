@@ -661,17 +661,17 @@ typed_patch (KtReviewModel *self, KtReviewItem *item, const char *text, GError *
       g_set_error_literal (error, KT_ERROR, KT_ERROR_INVALID, _ ("Choose one of the two"));
       return NULL;
     }
-  if (!_kt_field_parse (self->workspace, item->field, text, &value, &problem))
-    {
-      g_set_error_literal (error, KT_ERROR, KT_ERROR_INVALID, problem);
-      return NULL;
-    }
   /* Against what stands: typing just that is taking theirs. */
   if (stored != NULL && stored->type == KT_VALUE_JSON)
     {
       json = kt_json_parse (stored->v.text, -1, NULL);
       if (json == NULL || !kt_value_load_json (item->field, json, &theirs, NULL))
         kt_value_clear (&theirs);
+    }
+  if (!_kt_field_parse (self->workspace, item->field, text, &theirs, &value, &problem))
+    {
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_INVALID, problem);
+      return NULL;
     }
   patch = kt_patch_new (item->object);
   kt_patch_set (patch, item->field, &theirs, &value);

@@ -104,13 +104,30 @@ _kt_row_key (KtRow *row)
   return row->key;
 }
 
+/* Read again and found the same: nobody needs to be told. */
+static gboolean
+same_record (const KtRecord *a, const KtRecord *b)
+{
+  if (a == NULL || a->rev != b->rev || !kt_id_equal (&a->id, &b->id))
+    return FALSE;
+  /* Each connection has its own instance of the schema. */
+  if (a->object != b->object
+      && !g_str_equal (kt_schema_digest (a->object->schema), kt_schema_digest (b->object->schema)))
+    return FALSE;
+  for (guint i = 0; i < a->object->n_fields; i++)
+    if (!kt_value_equal (&a->values[i], &b->values[i]))
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 _kt_row_set (KtRow *row, gint64 key, KtRecord *record)
 {
   gboolean same = row->key == key;
 
   row->key = key;
-  if (row->record == record || (same && record == NULL))
+  if (row->record == record || (same && record == NULL)
+      || (record != NULL && same_record (row->record, record)))
     return FALSE;
   g_array_set_size (row->texts, 0);
   g_clear_pointer (&row->record, kt_record_unref);

@@ -233,7 +233,7 @@ loaded_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (loaded == NULL)
     {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   for (guint i = 0; titles != NULL && i < loaded->named->len; i++)

@@ -38,7 +38,7 @@ signed_in_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (!kt_syncer_login_finish (KT_SYNCER (source), result, &error))
     {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   _kt_workspace_set_signed_out (self, FALSE);
@@ -72,7 +72,7 @@ created_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (store == NULL)
     {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       g_object_unref (task);
       return;
     }
@@ -140,7 +140,7 @@ signed_out_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (!kt_syncer_logout_finish (KT_SYNCER (source), result, &unsettled, &error))
     {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   _kt_workspace_set_signed_out (self, TRUE);

@@ -246,6 +246,7 @@ static void
 gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem)
 {
   const GError *failure = _kt_workspace_get_failure (self->workspace);
+  g_autofree char *said = NULL;
 
   *facts = (KtSyncFacts){
     .signed_in = _kt_workspace_access (self->workspace) != NULL
@@ -263,7 +264,9 @@ gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem)
   facts->last_sync_us = int_of (self->syncer, "last-sync");
   facts->rows_done = int_of (self->syncer, "rows-done");
   facts->rows_total = int_of (self->syncer, "rows-total");
-  g_object_get (self->syncer, "online", &facts->online, "problem", problem, NULL);
+  g_object_get (self->syncer, "online", &facts->online, "problem", &said, NULL);
+  if (said != NULL)
+    *problem = _kt_error_words ((int) int_of (self->syncer, "problem-code"), said);
   facts->problem = *problem;
 }
 

@@ -387,7 +387,7 @@ opened_meta_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     {
       kt_store_close (store);
       g_object_unref (store);
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   self->signed_out = *text != '\0';
@@ -410,7 +410,7 @@ opened_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   if (store == NULL)
     {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, _kt_error_localise (g_steal_pointer (&error)));
       return;
     }
   self->store = store;
@@ -683,7 +683,7 @@ _kt_workspace_set_failure (KtWorkspace *self, const GError *error)
       || (error != NULL && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)))
     return;
   g_clear_error (&self->failure);
-  self->failure = error != NULL ? g_error_copy (error) : NULL;
+  self->failure = error != NULL ? _kt_error_localise (g_error_copy (error)) : NULL;
   _kt_sync_status_update (self->status);
 }
 

@@ -47,6 +47,7 @@ struct _KtSyncer
     KtSyncState state;
     gboolean online;
     char *problem;
+    int problem_code;
     gint64 rows_done, rows_total, last_us;
   } news;
   GCancellable *quitting; /* of all tasks */
@@ -59,6 +60,7 @@ struct _KtSyncer
   GMainContext *context;
   KtSyncState state;
   char *problem;
+  int problem_code;
   gint64 last_sync, rows_done, rows_total;
   guint waiting_count, parked, review;
   guint count_generation;

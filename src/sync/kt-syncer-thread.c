@@ -136,6 +136,7 @@ tell (Round *round, KtSyncState state, const GError *problem)
   self->news.rows_total = status->rows_total;
   g_free (self->news.problem);
   self->news.problem = problem != NULL ? g_strdup (problem->message) : NULL;
+  self->news.problem_code = problem != NULL && problem->domain == KT_ERROR ? problem->code : -1;
   _kt_syncer_publish (self);
   g_mutex_unlock (&self->lock);
 }

@@ -17,6 +17,7 @@ enum
   PROP_REVIEW,
   PROP_LAST_SYNC,
   PROP_PROBLEM,
+  PROP_PROBLEM_CODE,
   PROP_ROWS_DONE,
   PROP_ROWS_TOTAL,
   N_PROPS
@@ -143,11 +144,13 @@ take_news (KtSyncer *self)
   gboolean online;
   g_autofree char *problem = NULL;
   gint64 rows_done, rows_total, last_us;
+  int problem_code;
 
   g_mutex_lock (&self->lock);
   state = self->news.state;
   online = self->news.online;
   problem = g_strdup (self->news.problem);
+  problem_code = self->news.problem_code;
   rows_done = self->news.rows_done;
   rows_total = self->news.rows_total;
   last_us = self->news.last_us;
@@ -163,6 +166,11 @@ take_news (KtSyncer *self)
     {
       self->online = !!online;
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ONLINE]);
+    }
+  if (self->problem_code != problem_code)
+    {
+      self->problem_code = problem_code;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROBLEM_CODE]);
     }
   if (g_strcmp0 (self->problem, problem) != 0)
     {
@@ -223,6 +231,9 @@ kt_syncer_get_property (GObject *object, guint prop_id, GValue *value, GParamSpe
     case PROP_PROBLEM:
       g_value_set_string (value, self->problem);
       break;
+    case PROP_PROBLEM_CODE:
+      g_value_set_int (value, self->problem_code);
+      break;
     case PROP_ROWS_DONE:
       g_value_set_int64 (value, self->rows_done);
       break;
@@ -279,6 +290,8 @@ kt_syncer_class_init (KtSyncerClass *klass)
   properties[PROP_LAST_SYNC] =
     g_param_spec_int64 ("last-sync", NULL, NULL, 0, G_MAXINT64, 0, flags);
   properties[PROP_PROBLEM] = g_param_spec_string ("problem", NULL, NULL, NULL, flags);
+  properties[PROP_PROBLEM_CODE] =
+    g_param_spec_int ("problem-code", NULL, NULL, -1, G_MAXINT, -1, flags);
   properties[PROP_ROWS_DONE] =
     g_param_spec_int64 ("rows-done", NULL, NULL, 0, G_MAXINT64, 0, flags);
   properties[PROP_ROWS_TOTAL] =
@@ -289,6 +302,7 @@ kt_syncer_class_init (KtSyncerClass *klass)
 static void
 kt_syncer_init (KtSyncer *self)
 {
+  self->problem_code = self->news.problem_code = -1;
   g_mutex_init (&self->lock);
   g_cond_init (&self->cond);
   self->context = g_main_context_ref_thread_default ();

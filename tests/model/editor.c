@@ -198,6 +198,24 @@ test_texts (Mod *mod, gconstpointer data)
     }
 }
 
+/* Dollars stay dollars when only the digits are typed anew. */
+static void
+test_currency (Mod *mod, gconstpointer data)
+{
+  g_autoptr (KtRecord) deal =
+    mod_record (mod, "opportunity", NULL, "name", "Deal", "amount", "5 CHF", NULL);
+  const KtField *amount = mod_field (mod, "opportunity", "amount");
+  g_autoptr (KtEditor) editor = NULL;
+
+  mod_pull (mod, deal, NULL);
+  editor = open_editor (mod, "opportunity", &deal->id);
+  kt_editor_set_text (editor, amount, "7");
+  g_assert_cmpstr (kt_editor_get_value (editor, amount)->currency, ==, "CHF");
+  kt_editor_set_text (editor, amount, "");
+  kt_editor_set_text (editor, amount, "8");
+  g_assert_cmpstr (kt_editor_get_value (editor, amount)->currency, ==, "EUR");
+}
+
 /* ---- others ---- */
 
 static void
@@ -682,6 +700,7 @@ main (int argc, char **argv)
   ADD ("save", test_save);
   ADD ("problem", test_problem);
   ADD ("texts", test_texts);
+  ADD ("currency", test_currency);
   ADD ("merge", test_merge);
   ADD ("merge-same", test_merge_same);
   ADD ("merge-raw", test_merge_raw);

@@ -256,6 +256,7 @@ test_content (Mod *mod, gconstpointer data)
   g_assert_cmpstr (kt_row_get_text (watch_hold (&watch, 0), phone), ==, "2");
   mod_settle (mod);
   g_assert_cmpuint (n_one, ==, 1);
+  g_assert_cmpuint (n_two, ==, 0);
   g_assert_cmpuint (watch.n_emitted, ==, 1);
   watch_clear (&watch);
 }

@@ -6,6 +6,8 @@
 
 #include "fixture.h"
 
+#include "base/kt-error.h"
+
 #define MINUTE (60 * G_USEC_PER_SEC)
 #define HOUR (60 * (gint64) MINUTE)
 #define NOW G_GINT64_CONSTANT (1770000000000000)
@@ -265,6 +267,24 @@ test_plain (void)
     }
 }
 
+/* Without a translation what the library said is better; nothing is made up. */
+static void
+test_errors (void)
+{
+  g_autofree char *said = _kt_error_words (KT_ERROR_NETWORK, "crm.example.com: no route");
+  g_autofree char *silent = _kt_error_words (KT_ERROR_FULL, NULL);
+  g_autofree char *other = _kt_error_words (-1, "x");
+  g_autoptr (GError) error = g_error_new (KT_ERROR, KT_ERROR_AUTH, "Wrong password");
+
+  g_assert_cmpstr (said, ==, "crm.example.com: no route");
+  g_assert_cmpstr (silent, ==, "The disk is full: free some space and try again");
+  g_assert_cmpstr (other, ==, "x");
+  error = _kt_error_localise (error);
+  g_assert_error (error, KT_ERROR, KT_ERROR_AUTH);
+  g_assert_cmpstr (error->message, ==, "Wrong password");
+  g_assert_null (_kt_error_localise (NULL));
+}
+
 /* ---- the object ---- */
 
 static void
@@ -314,6 +334,7 @@ main (int argc, char **argv)
   g_test_add_func ("/status/when", test_when);
   g_test_add_func ("/status/stale", test_stale);
   g_test_add_func ("/status/plain", test_plain);
+  g_test_add_func ("/status/errors", test_errors);
   g_test_add ("/status/object", Mod, NULL, mod_set_up, test_status, mod_tear_down);
   return g_test_run ();
 }
