@@ -181,6 +181,7 @@ add_section (KtForm          *self,
       GtkWidget *expander = gtk_expander_new (from->label);
 
       gtk_expander_set_child (GTK_EXPANDER (expander), section->grid);
+      gtk_accessible_update_property (GTK_ACCESSIBLE (expander), GTK_ACCESSIBLE_PROPERTY_LABEL, from->label, -1);
       g_signal_connect_object (expander, "notify::expanded", G_CALLBACK (expanded_cb), self, 0);
       gtk_widget_set_margin_start (expander, 9);
       section->box = expander;

@@ -546,6 +546,21 @@ kt_import_assistant_toplevel_init (KtToplevelInterface *iface)
   iface->get_toasts = kt_import_assistant_get_toasts;
 }
 
+/* Work is stopped first, and what came of it is shown; the next time the window closes. */
+static gboolean
+kt_import_assistant_close_request (GtkWindow *window)
+{
+  KtImportAssistant *self = KT_IMPORT_ASSISTANT (window);
+  KtImportState state = self->job != NULL ? kt_import_job_get_state (self->job) : KT_IMPORT_DONE;
+
+  if (state == KT_IMPORT_TRYING || state == KT_IMPORT_RUNNING)
+    {
+      kt_import_job_cancel (self->job);
+      return TRUE;
+    }
+  return GTK_WINDOW_CLASS (kt_import_assistant_parent_class)->close_request (window);
+}
+
 static void
 kt_import_assistant_dispose (GObject *object)
 {
@@ -571,7 +586,10 @@ kt_import_assistant_class_init (KtImportAssistantClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = kt_import_assistant_dispose;
+  GTK_WINDOW_CLASS (klass)->close_request = kt_import_assistant_close_request;
 
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_w, GDK_CONTROL_MASK, "window.close", NULL);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/kontor/Kontor/ui/kt-import-assistant.ui");
 #define BIND(name) gtk_widget_class_bind_template_child (widget_class, KtImportAssistant, name)
   BIND (toasts);
