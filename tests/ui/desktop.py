@@ -351,7 +351,8 @@ class App:
         """The window that gets the keys, when it has this title (a text or pattern)."""
         def there():
             for node in self.windows():
-                if not node.has("active"):
+                # A file chooser is a plain dialog, of which GTK does not say that it is active.
+                if not node.has("active") and node.role != "widget":
                     continue
                 title = node.name
                 if name is None or (name.search(title) if isinstance(name, re.Pattern) else title == name):
@@ -714,10 +715,21 @@ def field(page, label):
 
 
 def go(window, name):
-    """To a list, by the sidebar."""
-    item = window.find("list", "Objects").find("list item", name)
+    """To a list, by the sidebar; the wheel brings its row into sight."""
+    app = window.app
+    sidebar = window.find("list", re.compile("^(Objects|对象)$"))
+    item = sidebar.find("list item", name)
+    view = sidebar.parent
+    for _ in range(40):
+        _, top, _, height = view.extents
+        _, y, _, own = item.extents
+        if top <= y and y + own <= top + height:
+            break
+        border = app.desktop.border(window.extents[2])
+        app.desktop.pointer(60 + border, top + height // 2 + border, 2, 4 if y < top else 5)
+        app.settle()
     item.click()
-    return window.app.window(name)
+    return app.window(name)
 
 
 def choose(button, item):
@@ -753,6 +765,11 @@ def unnamed(window):
 
     walk(window, [])
     return missing
+
+
+def find_window(app, name):
+    """A window that may lie under another one."""
+    return app.wait_for(lambda: next((node for node in app.windows() if node.name == name), None), f"the window {name!r}")
 
 
 def no_complaints(desktop):
