@@ -475,11 +475,26 @@ open_handle (SqliteDb *self, const char *uri, const char *path, KtDbFlags flags,
          && is_ours (self, error);
 }
 
+/* SQLite counts every allocation under one lock, for statistics that nobody asks for. Refused when another library
+ * of the program has used SQLite before: then it just counts. */
+static void
+stop_counting (void)
+{
+  static gsize done;
+
+  if (!g_once_init_enter (&done))
+    return;
+  sqlite3_config (SQLITE_CONFIG_MEMSTATUS, 0);
+  g_once_init_leave (&done, 1);
+}
+
 KtDb *
 _kt_db_sqlite_open (const char *uri, KtDbFlags flags, GError **error)
 {
   g_autofree char *path = named_path (uri);
   SqliteDb *self = g_new0 (SqliteDb, 1);
+
+  stop_counting ();
 
   self->lock_fd = -1;
   _kt_db_init (&self->base, &driver, path);
