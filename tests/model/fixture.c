@@ -59,26 +59,36 @@ nothing_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **
   return g_strdup ("");
 }
 
+/* Reads go to whichever reader has less to do: so many that each gets one behind what it has. */
+#define N_READS 8
+
+static gboolean
+all_answered (GAsyncResult *const *results)
+{
+  for (guint i = 0; i <= N_READS; i++)
+    if (results[i] == NULL)
+      return FALSE;
+  return TRUE;
+}
+
 void
 mod_settle (Mod *mod)
 {
-  /* Whatever was under way has been answered when several questions asked after it have been. */
-  for (guint i = 0; i < 8; i++)
+  /* One round for every question that may follow from the answer to another. */
+  for (guint round = 0; round < 8; round++)
     {
-      g_autoptr (GAsyncResult) write = NULL;
-      GAsyncResult *read[2] = { NULL, NULL };
+      GAsyncResult *results[N_READS + 1] = { NULL };
 
-      kt_store_write_async (mod->store, nothing_job, NULL, NULL, g_free, NULL, mod_result_cb,
-                            &write);
-      for (guint j = 0; j < 2; j++)
+      for (guint i = 0; i < N_READS; i++)
         kt_store_read_async (mod->store, nothing_job, NULL, NULL, g_free, NULL, mod_result_cb,
-                             &read[j]);
-      mod_wait_while (write == NULL || read[0] == NULL || read[1] == NULL);
-      g_free (kt_store_job_finish (write, NULL));
-      for (guint j = 0; j < 2; j++)
+                             &results[i]);
+      kt_store_write_async (mod->store, nothing_job, NULL, NULL, g_free, NULL, mod_result_cb,
+                            &results[N_READS]);
+      mod_wait_while (!all_answered (results));
+      for (guint i = 0; i <= N_READS; i++)
         {
-          g_free (kt_store_job_finish (read[j], NULL));
-          g_object_unref (read[j]);
+          g_free (kt_store_job_finish (results[i], NULL));
+          g_object_unref (results[i]);
         }
       while (g_main_context_iteration (NULL, FALSE))
         ;

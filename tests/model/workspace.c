@@ -158,7 +158,7 @@ test_titles_bounded (Mod *mod, gconstpointer data)
         }
       mod_settle (mod);
     }
-  g_assert_cmpuint (_kt_titles_length (titles), <=, 8192);
+  mod_wait_while (_kt_titles_length (titles) > 8192);
 }
 
 static void
