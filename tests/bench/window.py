@@ -168,6 +168,15 @@ def private_memory(pid):
     return fields["Private_Dirty"], fields["RssAnon"]
 
 
+def other_rows(screen, before, since):
+    """When there were rows again, and others; None: never."""
+    while time.perf_counter() - since < 5:
+        if screen.sum(*ROWS_AREA) != before and screen.written(*ROWS_AREA) >= 8:
+            return time.perf_counter() - since
+        time.sleep(LOOK)
+    return None
+
+
 def open_lists(stage, app, figures):
     """From a click in the sidebar to rows."""
     screen = stage.screen
@@ -176,16 +185,22 @@ def open_lists(stage, app, figures):
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL).returncode == 0, "the window to be active")
     spots = {name: window.find("list", "Objects").find("list item", name).spot() for name in ("Accounts", "Contacts")}
-    for name in ("Accounts", "Contacts"):
-        stage.devices.move(*spots[name])
-        rest(screen, WINDOW_AREA, time.perf_counter())
-        begin = time.perf_counter()
-        stage.devices.click()
-        first, last = rest(screen, ROWS_AREA, begin)
+    # On a busy machine a list may take longer than what passes for rest: then once more.
+    for _ in range(3):
+        for name in ("Accounts", "Contacts"):
+            stage.devices.move(*spots[name])
+            rest(screen, WINDOW_AREA, time.perf_counter())
+            before = screen.sum(*ROWS_AREA)
+            begin = time.perf_counter()
+            stage.devices.click()
+            first = other_rows(screen, before, begin)
+            _, last = rest(screen, ROWS_AREA, begin)
+        if first is not None:
+            break
     if first is None:
         raise ui.Failure("a click on Contacts did not change the list")
     figures[0].append(first * 1e3)
-    figures[1].append(last * 1e3)
+    figures[1].append((last or first) * 1e3)
 
 
 def type_filter(stage, figures):
