@@ -229,11 +229,15 @@ run_run (Options *options, GError **error)
                                    .tls_key = options->tls_key,
                                    .verbose = options->verbose,
                                    .env = kt_system_env () };
-  g_autoptr (KtFront) front = kt_front_new (&front_options, error);
+  g_autoptr (KtFront) front = NULL;
   g_autoptr (GMainLoop) loop = NULL;
   Running running;
   guint term, hangup;
 
+  /* Held until the process ends. */
+  if (kt_server_lock_take (options->words[0], error) < 0)
+    return FALSE;
+  front = kt_front_new (&front_options, error);
   if (front == NULL)
     return FALSE;
   loop = g_main_loop_new (NULL, FALSE);

@@ -118,6 +118,12 @@ def kill_server(tap, folder, host):
             assert_all_there(b, prefix, n)
         same(a.one("verify")["equal"], True)
         same(b.one("verify")["equal"], True)
+    with tap.check("a second server beside a running one is refused, commands are not"):
+        second = host.run("run", host.folder, "--listen", "127.0.0.1:0", check=False)
+        same(second.returncode, 1)
+        same(second.stdout, "")
+        assert "Another kontor-server is running" in second.stderr, second.stderr
+        assert '"name"' in host.run("user", "list", host.folder, "--json").stdout
 
 
 def kill_client(tap, folder, host):
