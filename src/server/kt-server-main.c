@@ -281,8 +281,15 @@ run_user_add (Options *options, GError **error)
 static gboolean
 run_user_set (Options *options, GError **error)
 {
-  g_autoptr (KtCore) core = open_core (options, error);
+  g_autoptr (KtCore) core = NULL;
 
+  if (!options->enable && options->words[2] == NULL && options->roles == NULL && options->teams == NULL)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                   "Nothing to set: give FIELD=VALUE, --role, --team or --enable");
+      return FALSE;
+    }
+  core = open_core (options, error);
   if (core == NULL)
     return FALSE;
   if (options->enable && !kt_core_user_enable (core, options->words[1], TRUE, error))
