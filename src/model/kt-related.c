@@ -360,8 +360,11 @@ search_into (KtLocal *local,
   for (guint i = 0; i < hits->len; i++)
     {
       const KtHit *hit = hits->pdata[i];
+      /* The reader's own schema may be gone before the answer is read. */
+      const KtObject *found = kt_schema_object (wanted->schema, hit->object->name);
 
-      add_candidate (into, hit->object, &hit->id, hit->title, hit->subtitle);
+      if (found != NULL)
+        add_candidate (into, found, &hit->id, hit->title, hit->subtitle);
     }
   return TRUE;
 }

@@ -151,10 +151,36 @@ publish (KtSearch *self, const GPtrArray *hits)
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_N_ITEMS]);
 }
 
+typedef struct
+{
+  KtSchema *schema;
+  char *text;
+} Question;
+
+static void
+question_free (Question *question)
+{
+  kt_schema_unref (question->schema);
+  g_free (question->text);
+  g_free (question);
+}
+
 static gpointer
 search_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
 {
-  return kt_local_search (local, data, NULL, MAX_HITS, cancellable, error);
+  const Question *question = data;
+  GPtrArray *hits = kt_local_search (local, question->text, NULL, MAX_HITS, cancellable, error);
+
+  /* The reader's own schema may be gone before the answer is read. */
+  for (guint i = hits != NULL ? hits->len : 0; i > 0; i--)
+    {
+      KtHit *hit = hits->pdata[i - 1];
+
+      hit->object = kt_schema_object (question->schema, hit->object->name);
+      if (hit->object == NULL)
+        g_ptr_array_remove_index (hits, i - 1);
+    }
+  return hits;
 }
 
 typedef struct
@@ -187,10 +213,12 @@ static void
 ask (KtSearch *self)
 {
   KtStore *store = _kt_workspace_store (self->workspace);
+  const KtSchema *schema = kt_workspace_get_schema (self->workspace);
+  Question *question;
   Asked *asked;
 
   self->again = FALSE;
-  if (store == NULL)
+  if (store == NULL || schema == NULL)
     {
       set_busy (self, FALSE);
       return;
@@ -198,8 +226,11 @@ ask (KtSearch *self)
   asked = g_new0 (Asked, 1);
   asked->self = g_object_ref (self);
   asked->generation = self->generation;
+  question = g_new0 (Question, 1);
+  question->schema = kt_schema_ref ((KtSchema *) schema);
+  question->text = g_strdup (self->text);
   self->asking = g_cancellable_new ();
-  kt_store_read_async (store, search_job, g_strdup (self->text), g_free,
+  kt_store_read_async (store, search_job, question, (GDestroyNotify) question_free,
                        (GDestroyNotify) g_ptr_array_unref, self->asking, asked_cb, asked);
   set_busy (self, TRUE);
 }
