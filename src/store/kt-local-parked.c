@@ -68,79 +68,141 @@ kt_local_retry (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError 
   return _kt_local_transact (local, retry_in, outbox_no, changes, error);
 }
 
-/* Later edits of a field whose discarded edit they were made over: their base is what that one's base was. */
+/* One later op on a record of the discarded entry. */
+typedef struct
+{
+  gint64 no;
+  gint64 pos;
+  char *patch;    /* as it shall be */
+  gboolean empty; /* nothing is left of it */
+} Rebased;
+
+static void
+rebased_clear (gpointer data)
+{
+  g_free (((Rebased *) data)->patch);
+}
+
+/* The base of @later becomes that of @gone in the fields where it was made over it. @seen: fields of this record that an
+ * earlier op has taken over already. FALSE: nothing changes. */
+static gboolean
+rebase_patch (const char *gone_text,
+              const char *later_text,
+              gboolean may_drop,
+              GHashTable *seen,
+              const char *id,
+              Rebased *out)
+{
+  g_autoptr (KtJson) gone = kt_json_parse (gone_text, -1, NULL);
+  g_autoptr (KtJson) later = kt_json_parse (later_text, -1, NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  KtJsonWriter writer = KT_JSON_WRITER (text);
+  gboolean moved = FALSE;
+
+  out->empty = TRUE;
+  kt_json_begin_object (&writer);
+  for (guint i = 0; i < kt_json_length (later); i++)
+    {
+      const char *name = kt_json_key_at (later, i);
+      const KtJson *pair = kt_json_at (later, i);
+      const KtJson *old = kt_json_get (gone, name);
+      g_autofree char *before = kt_json_to_string (kt_json_at (pair, 0), TRUE);
+      g_autofree char *after = kt_json_to_string (kt_json_at (pair, 1), TRUE);
+
+      if (old != NULL && g_hash_table_add (seen, g_strdup_printf ("%s %s", id, name)))
+        {
+          g_autofree char *base = kt_json_to_string (kt_json_at (old, 0), TRUE);
+          g_autofree char *was = kt_json_to_string (kt_json_at (old, 1), TRUE);
+          gboolean over = strcmp (was, before) == 0;
+
+          /* Back to what it was before: with the other gone, no change at all. */
+          if (over && may_drop && strcmp (base, after) == 0)
+            {
+              moved = TRUE;
+              continue;
+            }
+          if (over)
+            {
+              g_free (before);
+              before = g_steal_pointer (&base);
+              moved = TRUE;
+            }
+        }
+      kt_json_key (&writer, name);
+      kt_json_begin_array (&writer);
+      kt_json_add_raw (&writer, before);
+      kt_json_add_raw (&writer, after);
+      kt_json_end_array (&writer);
+      out->empty = FALSE;
+    }
+  kt_json_end_object (&writer);
+  out->patch = moved ? g_strdup (text->str) : NULL;
+  return moved;
+}
+
+static gboolean
+list_rebased (KtLocal *local, gint64 no, GArray *out, GError **error)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (local->db,
+                "SELECT b.no, b.pos, a.patch, b.patch, o.state, a.id FROM kt_outbox_op a"
+                " JOIN kt_outbox_op b ON b.id=a.id AND b.no>a.no"
+                " JOIN kt_outbox o ON o.no=b.no"
+                " WHERE a.no=?1 AND o.state IN (?2, ?3) AND a.patch IS NOT NULL"
+                " AND b.patch IS NOT NULL AND a.kind=?4 AND b.kind=?4 ORDER BY b.no, b.pos",
+                error);
+  KtStep step;
+
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_int (stmt, 1, no);
+  kt_stmt_bind_int (stmt, 2, KT_OUTBOX_QUEUED);
+  kt_stmt_bind_int (stmt, 3, KT_OUTBOX_PARKED);
+  kt_stmt_bind_int (stmt, 4, KT_MUTATE_UPDATE);
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      Rebased rebased = { kt_stmt_int (stmt, 0), kt_stmt_int (stmt, 1), NULL, FALSE };
+      char id[KT_ID_TEXT_SIZE];
+      KtId value = KT_ID_NIL;
+
+      kt_stmt_id (stmt, 5, &value);
+      kt_id_format (&value, id);
+      if (rebase_patch (kt_stmt_text (stmt, 2), kt_stmt_text (stmt, 3),
+                        kt_stmt_int (stmt, 4) == KT_OUTBOX_QUEUED, seen, id, &rebased))
+        g_array_append_val (out, rebased);
+    }
+  return step == KT_STEP_DONE;
+}
+
+/* The first later edit of a field that the discarded one had changed was made over it: it becomes one made over what
+ * was before that. */
 static gboolean
 rebase_later (KtLocal *local, gint64 no, GError **error)
 {
-  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (gint64));
-  KtStep step;
+  g_autoptr (GArray) later = g_array_new (FALSE, TRUE, sizeof (Rebased));
 
-  {
-    KT_STMT_SCOPE *stmt =
-      kt_db_stmt (local->db,
-                  "SELECT b.no, b.pos, a.patch, b.patch FROM kt_outbox_op a"
-                  " JOIN kt_outbox_op b ON b.id=a.id AND b.no>a.no JOIN kt_outbox o ON o.no=b.no"
-                  " WHERE a.no=?1 AND o.state=?2 AND a.patch IS NOT NULL AND b.patch IS NOT NULL"
-                  " AND a.kind=?3 AND b.kind=?3",
-                  error);
+  g_array_set_clear_func (later, rebased_clear);
+  if (!list_rebased (local, no, later, error))
+    return FALSE;
+  for (guint i = 0; i < later->len; i++)
+    {
+      const Rebased *rebased = &g_array_index (later, Rebased, i);
 
-    if (stmt == NULL)
-      return FALSE;
-    kt_stmt_bind_int (stmt, 1, no);
-    kt_stmt_bind_int (stmt, 2, KT_OUTBOX_QUEUED);
-    kt_stmt_bind_int (stmt, 3, KT_MUTATE_UPDATE);
-    while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
-      {
-        g_autoptr (KtJson) gone = kt_json_parse (kt_stmt_text (stmt, 2), -1, NULL);
-        g_autoptr (KtJson) later = kt_json_parse (kt_stmt_text (stmt, 3), -1, NULL);
-        g_autoptr (GString) out = g_string_new (NULL);
-        KtJsonWriter writer = KT_JSON_WRITER (out);
-        gint64 place[2] = { kt_stmt_int (stmt, 0), kt_stmt_int (stmt, 1) };
-        gboolean moved = FALSE;
-
-        kt_json_begin_object (&writer);
-        for (guint i = 0; i < kt_json_length (later); i++)
-          {
-            const char *name = kt_json_key_at (later, i);
-            const KtJson *pair = kt_json_at (later, i);
-            const KtJson *old = kt_json_get (gone, name);
-            g_autofree char *was =
-              old != NULL ? kt_json_to_string (kt_json_at (old, 1), TRUE) : NULL;
-            g_autofree char *before = kt_json_to_string (kt_json_at (pair, 0), TRUE);
-            g_autofree char *after = kt_json_to_string (kt_json_at (pair, 1), TRUE);
-
-            kt_json_key (&writer, name);
-            kt_json_begin_array (&writer);
-            if (was != NULL && strcmp (was, before) == 0)
-              {
-                g_autofree char *base = kt_json_to_string (kt_json_at (old, 0), TRUE);
-
-                kt_json_add_raw (&writer, base);
-                moved = TRUE;
-              }
-            else
-              kt_json_add_raw (&writer, before);
-            kt_json_add_raw (&writer, after);
-            kt_json_end_array (&writer);
-          }
-        kt_json_end_object (&writer);
-        if (moved)
-          {
-            g_array_append_vals (places, place, 2);
-            g_ptr_array_add (texts, g_strdup (out->str));
-          }
-      }
-    if (step != KT_STEP_DONE)
-      return FALSE;
-  }
-  for (guint i = 0; i < texts->len; i++)
-    if (kt_db_run (local->db, error, "UPDATE kt_outbox_op SET patch=?3 WHERE no=?1 AND pos=?2",
-                   KT_BIND_INT, g_array_index (places, gint64, 2 * i), KT_BIND_INT,
-                   g_array_index (places, gint64, 2 * i + 1), KT_BIND_TEXT,
-                   (const char *) g_ptr_array_index (texts, i), KT_BIND_END)
-        < 0)
-      return FALSE;
+      if (kt_db_run (local->db, error,
+                     rebased->empty ? "DELETE FROM kt_outbox_op WHERE no=?1 AND pos=?2"
+                                    : "UPDATE kt_outbox_op SET patch=?3 WHERE no=?1 AND pos=?2",
+                     KT_BIND_INT, rebased->no, KT_BIND_INT, rebased->pos,
+                     rebased->empty ? KT_BIND_END : KT_BIND_TEXT, rebased->patch, KT_BIND_END)
+            < 0
+          || (rebased->empty
+              && kt_db_run (local->db, error,
+                            "DELETE FROM kt_outbox WHERE no=?1 AND resolves IS NULL AND NOT EXISTS"
+                            " (SELECT 1 FROM kt_outbox_op p WHERE p.no=?1)",
+                            KT_BIND_INT, rebased->no, KT_BIND_END)
+                   < 0))
+        return FALSE;
+    }
   return TRUE;
 }
 

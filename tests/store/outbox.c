@@ -167,6 +167,32 @@ test_discard (Fix *fix, gconstpointer data)
   g_assert_error (error, KT_ERROR, KT_ERROR_CONFLICT);
 }
 
+/* A refused edit and the one that took it back: with the first given up, the second is no change and is not sent. */
+static void
+test_discard_taken_back (Fix *fix, gconstpointer data)
+{
+  g_autoptr (KtRecord) server = given_account (fix, 2, "Acme");
+  g_autoptr (KtRecord) theirs = fix_with (fix, server, 3, "name", "Theirs", NULL);
+  g_autofree char *sent = NULL;
+  g_autofree char *then = NULL;
+  g_autoptr (GError) error = NULL;
+  gint64 no = fix_set (fix, "account", &server->id, "name", "Acme 1");
+  gint64 third;
+
+  sent = fix_take (fix);
+  fix_settle (fix, 1, KT_OUTCOME_REFUSED, 0);
+  fix_set (fix, "account", &server->id, "name", "Acme");
+  third = fix_set (fix, "account", &server->id, "name", "Acme 3");
+  kt_local_discard (fix->local, no, NULL, &error);
+  g_assert_no_error (error);
+  then = fix_take (fix);
+  g_assert_cmpuint (count_of (then, "\"number\":"), ==, 1);
+  g_assert_nonnull (strstr (then, "\"name\":[\"Acme\",\"Acme 3\"]"));
+  g_assert_cmpint (fix_number (fix, third), ==, 2);
+  kt_change_set_unref (fix_apply (fix, &(PageForm){ FALSE, FALSE, 3, "c3", NULL }, theirs, NULL));
+  assert_text (fix, "account", &server->id, "name", "Acme 3");
+}
+
 static void
 test_discard_creation (Fix *fix, gconstpointer data)
 {
@@ -564,6 +590,7 @@ main (int argc, char **argv)
   ADD ("/outbox/5/sent-again-after-restart", test_sent_again_after_restart);
   ADD ("/outbox/P12/14/refused-parks", test_refused_parks);
   ADD ("/outbox/P2/discard", test_discard);
+  ADD ("/outbox/P2/discard-taken-back", test_discard_taken_back);
   ADD ("/outbox/P2/discard-creation", test_discard_creation);
   ADD ("/outbox/refused-does-not-resurface", test_refused_does_not_resurface);
   ADD ("/outbox/undo", test_undo);
