@@ -95,8 +95,52 @@ kt_search_hit_init (KtSearchHit *self)
 {
 }
 
+/* Letters of @text up to the end of @word if it stands there, whatever the case; 0: it does not. */
+static gsize
+match_length (const char *text, const char *word)
+{
+  const char *p = text;
+
+  for (; *word != '\0'; word = g_utf8_next_char (word), p = g_utf8_next_char (p))
+    if (*p == '\0' || g_unichar_tolower (g_utf8_get_char (p)) != g_unichar_tolower (g_utf8_get_char (word)))
+      return 0;
+  return (gsize) (p - text);
+}
+
+/* Pango markup of plain text, the words that were asked for in bold. What matched in another way
+ * (an accent, pinyin, the digits of a number) stands as it is. */
+static char *
+mark_words (const char *plain, const char *asked)
+{
+  g_auto (GStrv) words = g_strsplit_set (asked, " \t", -1);
+  g_autoptr (GString) out = g_string_new (NULL);
+
+  while (*plain != '\0')
+    {
+      g_autofree char *escaped = NULL;
+      gsize len = 0;
+
+      for (guint i = 0; words[i] != NULL; i++)
+        if (*words[i] != '\0')
+          len = MAX (len, match_length (plain, words[i]));
+      if (len > 0)
+        {
+          escaped = g_markup_escape_text (plain, (gssize) len);
+          g_string_append_printf (out, "<b>%s</b>", escaped);
+        }
+      else
+        {
+          len = (gsize) (g_utf8_next_char (plain) - plain);
+          escaped = g_markup_escape_text (plain, (gssize) len);
+          g_string_append (out, escaped);
+        }
+      plain += len;
+    }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
 static KtSearchHit *
-hit_new (const KtObject *object, const KtHit *from)
+hit_new (const KtObject *object, const KtHit *from, const char *asked)
 {
   KtSearchHit *self = g_object_new (KT_TYPE_SEARCH_HIT, NULL);
 
@@ -104,16 +148,18 @@ hit_new (const KtObject *object, const KtHit *from)
   self->id = from->id;
   self->title = g_strdup (from->title != NULL ? from->title : "");
   self->subtitle = g_strdup (from->subtitle != NULL ? from->subtitle : "");
-  self->snippet = g_strdup (from->snippet != NULL ? from->snippet : "");
+  self->snippet = mark_words (from->snippet != NULL ? from->snippet : "", asked);
   return self;
 }
 
 static gboolean
-same_hit (const KtSearchHit *a, const KtObject *object, const KtHit *b)
+same_hit (const KtSearchHit *a, const KtObject *object, const KtHit *b, const char *asked)
 {
+  g_autofree char *snippet = mark_words (b->snippet != NULL ? b->snippet : "", asked);
+
   return a->object == object && kt_id_equal (&a->id, &b->id) && g_strcmp0 (a->title, b->title) == 0
          && g_strcmp0 (a->subtitle, b->subtitle != NULL ? b->subtitle : "") == 0
-         && g_strcmp0 (a->snippet, b->snippet != NULL ? b->snippet : "") == 0;
+         && g_strcmp0 (a->snippet, snippet) == 0;
 }
 
 /* ---- asking ---- */
@@ -141,10 +187,10 @@ publish (KtSearch *self, const GPtrArray *hits)
       if (object == NULL)
         continue;
       /* The same hit at the same place stays the same object: its row is not made anew with every key. */
-      if (fresh->len < self->hits->len && same_hit (self->hits->pdata[fresh->len], object, hit))
+      if (fresh->len < self->hits->len && same_hit (self->hits->pdata[fresh->len], object, hit, self->text))
         g_ptr_array_add (fresh, g_object_ref (self->hits->pdata[fresh->len]));
       else
-        g_ptr_array_add (fresh, hit_new (object, hit));
+        g_ptr_array_add (fresh, hit_new (object, hit, self->text));
     }
   _kt_splice (G_LIST_MODEL (self), self->hits, fresh);
   if (self->hits->len != before)

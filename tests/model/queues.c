@@ -356,6 +356,22 @@ test_search (Mod *mod, gconstpointer data)
   mod_wait_while (n_items (search) != 3);
 }
 
+/* What stands around a match is other people's text: it is escaped, the match is bold. */
+static void
+test_search_markup (Mod *mod, gconstpointer data)
+{
+  g_autoptr (KtRecord) account =
+    mod_record (mod, "account", NULL, "name", "Acme", "description", "R&D <Tower> of a tower", NULL);
+  g_autoptr (KtSearch) search = kt_search_new (mod->workspace);
+
+  mod_pull (mod, account, NULL);
+  mod_settle (mod);
+  kt_search_set_text (search, "tower");
+  mod_wait_while (kt_search_get_busy (search));
+  g_assert_cmpuint (n_items (search), ==, 1);
+  g_assert_cmpstr (kt_search_hit_get_snippet (item (search, 0)), ==, "R&amp;D &lt;<b>Tower</b>&gt; of a <b>tower</b>");
+}
+
 #define ADD(name, func) g_test_add ("/queues/" name, Mod, NULL, mod_set_up, func, mod_tear_down)
 
 int
@@ -368,5 +384,6 @@ main (int argc, char **argv)
   ADD ("review-typed", test_review_typed);
   ADD ("review-kinds", test_review_kinds);
   ADD ("search", test_search);
+  ADD ("search-markup", test_search_markup);
   return g_test_run ();
 }
