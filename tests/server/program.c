@@ -207,7 +207,9 @@ static void
 test_run (Desk *desk, gconstpointer data)
 {
   static const int signals[] = { SIGTERM, SIGINT };
+  g_autofree char *other = g_build_filename (desk->dir, "other", NULL);
 
+  expect (0, run ("secret password\n", "init", other, "--admin", "ada", NULL));
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
     {
       g_autoptr (GError) error = NULL;
@@ -224,7 +226,7 @@ test_run (Desk *desk, gconstpointer data)
       g_assert_no_error (error);
       g_assert_true (
         g_regex_match_simple ("^listening http://127\\.0\\.0\\.1:[0-9]+$", line, 0, 0));
-      expect (2, run ("", "run", desk->workspace, "--listen", strstr (line, "127"), NULL));
+      expect (2, run ("", "run", other, "--listen", strstr (line, "127"), NULL));
       /* Commands work beside it. */
       expect (0, run ("pw\n", "user", "add", desk->workspace, i == 0 ? "ben" : "cho", NULL));
       g_subprocess_send_signal (process, signals[i]);
