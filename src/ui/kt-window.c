@@ -26,6 +26,7 @@
 #include "ui/kt-welcome-page.h"
 
 #define MAX_HISTORY 20
+#define RETIRE_MS   250
 
 struct _KtWindow
 {
@@ -37,6 +38,7 @@ struct _KtWindow
   GSignalGroup *workspace_signals;
   GSignalGroup *status_signals;
   GPtrArray    *history;         /* KtView*, the last one is shown */
+  GPtrArray    *retired;         /* KtView*, still in the stack; borrowed */
   KtDone       *last_done;
 
   /* template */
@@ -56,6 +58,7 @@ struct _KtWindow
   GtkStack        *views;
 
   /* state */
+  guint            retire_timeout;
   guint            closing : 1;
 };
 
@@ -192,16 +195,53 @@ show_top (KtWindow *self)
   update_header (self);
 }
 
-static void
-drop_view (KtWindow *self,
-           guint     index)
+static KtView *
+leave_view (KtWindow *self,
+            guint     index)
 {
   KtView *view = g_ptr_array_index (self->history, index);
 
   g_signal_handlers_disconnect_by_data (view, self);
   remove_header_widgets (self, view);
   g_ptr_array_remove_index (self->history, index);
-  gtk_stack_remove (self->views, GTK_WIDGET (view));
+  return view;
+}
+
+static void
+drop_view (KtWindow *self,
+           guint     index)
+{
+  gtk_stack_remove (self->views, GTK_WIDGET (leave_view (self, index)));
+}
+
+static void
+drop_retired (KtWindow *self)
+{
+  g_clear_handle_id (&self->retire_timeout, g_source_remove);
+  for (guint i = 0; i < self->retired->len; i++)
+    gtk_stack_remove (self->views, g_ptr_array_index (self->retired, i));
+  g_ptr_array_set_size (self->retired, 0);
+}
+
+static gboolean
+retire_cb (gpointer data)
+{
+  KtWindow *self = data;
+
+  self->retire_timeout = 0;
+  drop_retired (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* A list that leaves the window takes all its rows apart, which is half of the time from a click to the next list. That
+ * waits until the new view has been painted. */
+static void
+retire_view (KtWindow *self,
+             guint     index)
+{
+  g_ptr_array_add (self->retired, leave_view (self, index));
+  if (self->retire_timeout == 0)
+    self->retire_timeout = g_timeout_add_full (G_PRIORITY_LOW, RETIRE_MS, retire_cb, self, NULL);
 }
 
 /* The keyboard goes where the eye goes: a page says by its grab_focus where that is. One that has no such place
@@ -234,7 +274,7 @@ push_view (KtWindow  *self,
   show_top (self);
   /* What is left behind goes only after the new view is there, so that nothing flickers. */
   while (old-- > 0)
-    drop_view (self, 0);
+    retire_view (self, 0);
   while (self->history->len > MAX_HISTORY)
     drop_view (self, 0);
   if (fresh)
@@ -246,6 +286,7 @@ push_view (KtWindow  *self,
 static void
 clear_views (KtWindow *self)
 {
+  drop_retired (self);
   while (self->history->len > 0)
     drop_view (self, self->history->len - 1);
 }
@@ -640,6 +681,7 @@ static void
 kt_window_finalize (GObject *object)
 {
   g_clear_pointer (&KT_WINDOW (object)->history, g_ptr_array_unref);
+  g_clear_pointer (&KT_WINDOW (object)->retired, g_ptr_array_unref);
 
   G_OBJECT_CLASS (kt_window_parent_class)->finalize (object);
 }
@@ -695,6 +737,7 @@ static void
 kt_window_init (KtWindow *self)
 {
   self->history = g_ptr_array_new ();
+  self->retired = g_ptr_array_new ();
   self->settings = g_settings_new (KT_APP_ID);
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_window_set_default_size (GTK_WINDOW (self), g_settings_get_int (self->settings, "window-width"),
