@@ -277,6 +277,24 @@ chosen_fields (const KtObject *object,
   return kt_object_list_fields (object, n);
 }
 
+/* Numbers stand at the right, and so do their headings. GTK 4.8 has no word for it: the heading's box is found by its place. */
+static void
+align_headings (GtkColumnView        *view,
+                const KtField *const *fields,
+                guint                 n)
+{
+  GtkWidget *header = gtk_widget_get_first_child (GTK_WIDGET (view));
+  GtkWidget *heading = header != NULL ? gtk_widget_get_first_child (header) : NULL;
+
+  for (guint i = 0; i < n && heading != NULL; i++, heading = gtk_widget_get_next_sibling (heading))
+    {
+      GtkWidget *box = gtk_widget_get_first_child (heading);
+
+      if (GTK_IS_BOX (box) && kt_layout_numeric (fields[i]))
+        gtk_widget_set_halign (box, GTK_ALIGN_END);
+    }
+}
+
 void
 kt_list_columns_build (GtkColumnView  *view,
                        KtWorkspace    *workspace,
@@ -322,4 +340,5 @@ kt_list_columns_build (GtkColumnView  *view,
       if (field == sort)
         gtk_column_view_sort_by_column (view, column, descending ? GTK_SORT_DESCENDING : GTK_SORT_ASCENDING);
     }
+  align_headings (view, fields, n);
 }

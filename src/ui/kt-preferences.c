@@ -101,7 +101,9 @@ static void
 fill (AdwActionRow *row,
       const char   *text)
 {
-  adw_action_row_set_subtitle (row, text != NULL && text[0] != '\0' ? text : "—");
+  g_autofree char *markup = g_markup_escape_text (text != NULL && text[0] != '\0' ? text : "—", -1);
+
+  adw_action_row_set_subtitle (row, markup);
 }
 
 GtkWindow *

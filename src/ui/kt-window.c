@@ -184,11 +184,23 @@ update_actions (KtWindow *self)
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.sign-out", ready);
 }
 
+/* The row of the sidebar where the view belongs, however one came to it. */
+static const char *
+sidebar_page (KtView *view)
+{
+  if (KT_IS_LIST_PAGE (view))
+    return kt_list_page_get_object (KT_LIST_PAGE (view))->name;
+  if (KT_IS_RECORD_PAGE (view))
+    return kt_editor_get_object (kt_record_page_get_editor (KT_RECORD_PAGE (view)))->name;
+  return KT_IS_REVIEW_PAGE (view) ? ":review" : "";
+}
+
 static void
 show_top (KtWindow *self)
 {
   KtView *view = current_view (self);
 
+  kt_sidebar_select (self->sidebar, view != NULL ? sidebar_page (view) : "");
   show_header_widgets (self);
   if (view != NULL)
     gtk_stack_set_visible_child (self->views, GTK_WIDGET (view));
@@ -335,7 +347,6 @@ open_list_action (GtkWidget  *widget,
   if (object == NULL || !may_leave (self, name, parameter))
     return;
   push_view (self, kt_list_page_new (self->workspace, object, bin), !bin);
-  kt_sidebar_select (self->sidebar, object_name);
   if (!bin)
     g_settings_set_string (self->settings, "last-page", object_name);
 }
@@ -435,7 +446,6 @@ review_action (GtkWidget  *widget,
   if (KT_IS_REVIEW_PAGE (current_view (self)) || !may_leave (self, name, parameter))
     return;
   push_view (self, kt_review_page_new (self->workspace), TRUE);
-  kt_sidebar_select (self->sidebar, ":review");
 }
 
 static void
@@ -592,6 +602,7 @@ state_changed_cb (KtWindow *self)
 static void
 status_changed_cb (KtWindow *self)
 {
+  g_autofree char *detail = NULL;
   KtSyncStatus *status;
   double fraction;
 
@@ -599,7 +610,8 @@ status_changed_cb (KtWindow *self)
     return;
   status = kt_workspace_get_sync_status (self->workspace);
   fraction = kt_sync_status_get_fraction (status);
-  adw_status_page_set_description (self->loading_page, kt_sync_status_get_detail (status));
+  detail = g_markup_escape_text (kt_sync_status_get_detail (status), -1);
+  adw_status_page_set_description (self->loading_page, detail);
   if (fraction >= 0)
     gtk_progress_bar_set_fraction (self->loading_progress, CLAMP (fraction, 0, 1));
   else
