@@ -104,9 +104,8 @@ kt_schema_objects (const KtSchema *schema, guint *n)
 const KtObject *
 kt_schema_object (const KtSchema *schema, const char *name)
 {
-  g_return_val_if_fail (schema != NULL, NULL);
-
-  return name != NULL ? g_hash_table_lookup (schema->by_name, name) : NULL;
+  /* A profile that has no schema yet has no objects either. */
+  return schema != NULL && name != NULL ? g_hash_table_lookup (schema->by_name, name) : NULL;
 }
 
 const KtObject *

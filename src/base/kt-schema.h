@@ -103,7 +103,7 @@ KtSchema *kt_schema_ref        (const KtSchema *schema);
 void      kt_schema_unref      (KtSchema *schema);
 
 const KtObject *const *kt_schema_objects (const KtSchema *schema, guint *n);   /* in pack order */
-const KtObject *kt_schema_object  (const KtSchema *schema, const char *name);  /* NULL if none */
+const KtObject *kt_schema_object  (const KtSchema *schema, const char *name);  /* NULL if none, or no schema */
 const KtObject *kt_schema_object_by_number (const KtSchema *schema, guint number);
 const KtField  *kt_object_field   (const KtObject *object, const char *name);  /* NULL if none */
 /* Own list columns / sort / layout read from object->json, with sane defaults when absent. */
