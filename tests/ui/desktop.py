@@ -268,8 +268,11 @@ class Node:
         return node
 
     def spot(self):
-        """Its middle on the screen. Positions leave out the border (or shadow) that a window draws around itself."""
-        x, y, width, height = self.extents
+        """Its middle on the screen, once it stays in its place. Positions leave out the border (or shadow) that a window
+        draws around itself."""
+        seen = []
+        self.app.wait_for(lambda: seen.append(self.extents) or len(seen) > 1 and seen[-1] == seen[-2], f"{self!r} to stay in place")
+        x, y, width, height = seen[-1]
         if width <= 0 or height <= 0:
             raise Failure(f"{self!r} is not drawn")
         border = self.app.desktop.border(self.toplevel.extents[2])

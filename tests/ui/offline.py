@@ -162,7 +162,12 @@ def main():
                 other("sync")
                 return "0303" in account()["phone"].replace(" ", "")
 
-            app.wait_for(agreed, "the other device having what was chosen", 30)
+            try:
+                app.wait_for(agreed, "the other device having what was chosen", 30)
+            except ui.Failure as failure:
+                here = desktop.ctl("data/kontor", "list", "account", "--where", f"name = '{NAME}'", "--fields", "phone", check=False)
+                history = other("history", "account", account()["id"], "--field", "phone")
+                raise ui.Failure(f"there {account()}, here {here.strip()}, the history {history}\n{failure}") from failure
             ui.go(window, "Accounts").says(ui.re.compile(r"555.?03.?03"))
             expect(json.loads(other("verify").splitlines()[0]).get("equal") is not False, "the other copy differs from the server")
 
