@@ -49,6 +49,12 @@ def main():
         def indicator(pattern, seconds=ui.SECONDS):
             return app.window().find("button", ui.re.compile(pattern), seconds)
 
+        def pause(says):
+            """Turns the switch behind the indicator that says so."""
+            indicator(says).do()
+            app.window().find("switch", "Pause").do()
+            desktop.keys("Escape")
+
         @suite.step
         def says_offline():
             """the server goes away: the window says so, and goes on"""
@@ -108,11 +114,8 @@ def main():
         @suite.step
         def take_back():
             """what was done while syncing was paused can be taken back from the outbox"""
-            indicator("^Up to date").do()
-            pause = app.window().find("switch", "Pause")
-            pause.do()
+            pause("^Up to date")
             indicator("^Paused")
-            desktop.keys("Escape")
             edit("Website", "https://taken-back.example")
             indicator("1 change").do()
             outbox = app.window().find("list", "Changes waiting to be sent")
@@ -126,14 +129,12 @@ def main():
         @suite.step
         def makes_a_conflict():
             """two people change one thing while apart: the window says that it needs a decision"""
-            server.stop()
-            indicator("^Offline")
+            pause("^Up to date")
             edit("Phone", "+39 06 555 0303")
-            indicator("1 change")
-            server.start()
+            indicator("^Paused, 1 change")
             other("set", "account", account()["id"], "phone=+39 06 555 0404")
             other("sync")
-            sync_now()
+            pause("^Paused")
             indicator("needs you", 30)
             item = app.window().find("list", "Objects").find("list item", "To decide")
             item.find("label", "1")
