@@ -3,6 +3,7 @@
 
 #include "server/kt-core.h"
 
+#include "db/kt-table.h"
 #include "proto/kt-expression.h"
 #include "proto/kt-merge.h"
 
@@ -94,8 +95,11 @@ char      *_kt_password_hash (const char *password, GError **error);
 void       _kt_password_weak_for_tests (void);
 gboolean   _kt_core_end_sessions (KtCore *core, const KtId *user, GError **error);   /* inside a transaction */
 
-/* ---- kt-core-pull.c, kt-core-history.c, kt-core-blob.c ---- */
+/* ---- kt-core-pull.c, kt-core-digest.c, kt-core-history.c, kt-core-blob.c ---- */
 KtReply   *_kt_core_pull     (KtCore *core, const KtActor *actor, const KtRequest *request);
+/* "SELECT rid, id, rev, … FROM o_x o WHERE ", and whether a row of it is one that the user may hold. */
+KtSql     *_kt_core_select_rows (KtCore *core, const KtActor *actor, const KtObject *object, gboolean *scoped, GError **error);
+gboolean   _kt_core_in_scope (KtStmt *stmt, const KtObject *object, gboolean scoped);
 KtReply   *_kt_core_digest   (KtCore *core, const KtActor *actor, const KtRequest *request);
 KtReply   *_kt_core_history  (KtCore *core, const KtActor *actor, const KtRequest *request);
 KtReply   *_kt_core_blob_get  (KtCore *core, const KtActor *actor, const KtRequest *request);

@@ -153,12 +153,12 @@ block_write (Block *block, KtPageWriter *writer)
 }
 
 /* "SELECT rid, id, rev, … FROM o_x o" and, if the user's scope is not everything, whether the row is in it as the last column. */
-static KtSql *
-select_rows (KtCore *core,
-             const KtActor *actor,
-             const KtObject *object,
-             gboolean *scoped,
-             GError **error)
+KtSql *
+_kt_core_select_rows (KtCore *core,
+                      const KtActor *actor,
+                      const KtObject *object,
+                      gboolean *scoped,
+                      GError **error)
 {
   g_autoptr (KtFilter) scope = kt_access_scope (&actor->access, object);
   KtSqlContext context = { .env = core->env, .me = actor->access.user };
@@ -181,8 +181,8 @@ select_rows (KtCore *core,
   return g_steal_pointer (&sql);
 }
 
-static gboolean
-in_scope (KtStmt *stmt, const KtObject *object, gboolean scoped)
+gboolean
+_kt_core_in_scope (KtStmt *stmt, const KtObject *object, gboolean scoped)
 {
   return !scoped || kt_stmt_int (stmt, (int) kt_table_n_columns (object)) != 0;
 }
@@ -224,7 +224,7 @@ snapshot_object (KtCore *core,
   guint left = limit - kt_page_writer_rows (writer), seen = 0;
 
   block_init (&block, object);
-  sql = select_rows (core, actor, object, &scoped, error);
+  sql = _kt_core_select_rows (core, actor, object, &scoped, error);
   if (sql == NULL)
     return FALSE;
   kt_sql_append (sql, "o.rid > ");
@@ -239,7 +239,7 @@ snapshot_object (KtCore *core,
     {
       seen++;
       cursor->rid = kt_stmt_int (stmt, 0);
-      if (kt_stmt_int (stmt, 2) <= cursor->seq && in_scope (stmt, object, scoped))
+      if (kt_stmt_int (stmt, 2) <= cursor->seq && _kt_core_in_scope (stmt, object, scoped))
         block_add (&block, stmt);
       *full =
         seen >= left
@@ -400,7 +400,7 @@ changed_rows (KtCore *core,
   KtStep step = KT_STEP_DONE;
 
   block_init (&block, object);
-  sql = select_rows (core, actor, object, &scoped, error);
+  sql = _kt_core_select_rows (core, actor, object, &scoped, error);
   if (sql == NULL)
     return FALSE;
   kt_sql_append (sql, "o.rev > ");
@@ -415,7 +415,7 @@ changed_rows (KtCore *core,
     {
       KtId id;
 
-      if (in_scope (stmt, object, scoped))
+      if (_kt_core_in_scope (stmt, object, scoped))
         block_add (&block, stmt);
       else if (kt_stmt_id (stmt, 1, &id))
         kt_page_writer_gone (writer, object, &id);
@@ -602,92 +602,4 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
   reply->content_type = g_strdup (KT_WIRE_CONTENT_PAGE);
   reply->body = g_steal_pointer (&page);
   return reply;
-}
-
-/* ---- digest ---- */
-
-static gboolean
-digest_object (KtCore *core,
-               const KtActor *actor,
-               const KtObject *object,
-               KtDigest *digest,
-               GError **error)
-{
-  g_autoptr (KtSql) sql = NULL;
-  KT_STMT_SCOPE *stmt = NULL;
-  gboolean scoped;
-  KtStep step;
-
-  sql = select_rows (core, actor, object, &scoped, error);
-  if (sql == NULL)
-    return FALSE;
-  kt_sql_append (sql, "1 = 1");
-  stmt = kt_sql_stmt (sql, error);
-  if (stmt == NULL)
-    return FALSE;
-  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
-    if (in_scope (stmt, object, scoped))
-      {
-        g_autoptr (KtRecord) record = kt_table_read (stmt, 0, object);
-
-        kt_digest_add (digest, record);
-      }
-  return step == KT_STEP_DONE;
-}
-
-static void
-put_digest (KtJsonWriter *writer, const KtDigest *digest)
-{
-  g_autofree char *text = kt_digest_string (digest);
-
-  kt_json_put_int (writer, "records", (gint64) digest->records);
-  kt_json_put_string (writer, "digest", text);
-}
-
-KtReply *
-_kt_core_digest (KtCore *core, const KtActor *actor, const KtRequest *request)
-{
-  g_autofree char *only = kt_request_get_query (request, "object");
-  g_autoptr (GString) objects = g_string_new (NULL);
-  KtJsonWriter inner = KT_JSON_WRITER (objects);
-  g_autoptr (GError) error = NULL;
-  KtDigest all = { 0 };
-  GString *text;
-  gint64 seq;
-
-  if (only != NULL && kt_schema_object (core->schema, only) == NULL)
-    {
-      g_set_error (&error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object “%s”", only);
-      return _kt_reply_error (error);
-    }
-  if (!kt_db_get_int (core->db, 0, &seq, &error, "SELECT number FROM kt_meta WHERE key = 'seq'",
-                      KT_BIND_END))
-    return _kt_reply_error (error);
-  kt_json_begin_object (&inner);
-  for (const KtObject **object = core->order; *object != NULL; object++)
-    {
-      KtDigest digest = { 0 };
-
-      if (only != NULL && strcmp (only, (*object)->name) != 0)
-        continue;
-      if (!digest_object (core, actor, *object, &digest, &error))
-        return _kt_reply_error (error);
-      kt_json_key (&inner, (*object)->name);
-      kt_json_begin_object (&inner);
-      put_digest (&inner, &digest);
-      kt_json_end_object (&inner);
-      kt_digest_join (&all, &digest);
-    }
-  kt_json_end_object (&inner);
-
-  text = g_string_new (NULL);
-  KtJsonWriter writer = KT_JSON_WRITER (text);
-
-  kt_json_begin_object (&writer);
-  put_digest (&writer, &all);
-  kt_json_put_int (&writer, "seq", seq);
-  kt_json_put_string (&writer, "schema", kt_schema_digest (core->schema));
-  kt_json_put_raw (&writer, "objects", objects->str);
-  kt_json_end_object (&writer);
-  return _kt_reply_json (200, text);
 }
