@@ -18,6 +18,9 @@ G_BEGIN_DECLS
  * attachments run as tasks of their own, each over a transport of its own, so that no person waits
  * behind a long pull. DIR/sync.lock is held for a round at a time.                             */
 
+/* In the profile: "1" while the person has paused. */
+#define KT_SYNCER_META_PAUSED "sync:paused"
+
 /* How the syncer gets to a server; called on any thread. Tests hand in something else than HTTP. */
 typedef KtTransport *(*KtSyncerConnect) (const char *base, gpointer data, GError **error);
 
@@ -35,6 +38,7 @@ struct _KtSyncer
   GThread *thread;
   KtSyncerConnect connect;
   gpointer connect_data;
+  KtMeter *meter; /* of every transport made here */
 
   /* between the threads, under the lock */
   GMutex lock;
@@ -49,12 +53,14 @@ struct _KtSyncer
     char *problem;
     int problem_code;
     gint64 rows_done, rows_total, last_us;
+    gboolean paused;
   } news;
   GCancellable *quitting; /* of all tasks */
   guint tasks;            /* running; stop waits for them */
   guint holds;            /* sign-ins that need the profile for themselves */
   guint sessions;         /* counts sign-ins and sign-outs */
   guint poked : 1, stopping : 1, paused : 1;
+  guint pause_known : 1; /* said by somebody, or read from the profile */
 
   /* state, main thread */
   GMainContext *context;
@@ -64,12 +70,15 @@ struct _KtSyncer
   gint64 last_sync, rows_done, rows_total;
   guint waiting_count, parked, review;
   guint count_generation;
-  guint online : 1, counting : 1, count_again : 1;
+  gint64 bytes;
+  guint online : 1, counting : 1, count_again : 1, paused_shown : 1;
 };
 
 /* ---- kt-syncer.c ---- */
 /* With the lock held. However many come, the main thread hears of the last one only. */
 void     _kt_syncer_publish (KtSyncer *self);
+/* By the way of this syncer, with its meter. NULL: error. Any thread. */
+KtTransport *_kt_syncer_connect (KtSyncer *self, const char *base, GError **error);
 /* With the lock held: lets the thread look up from whatever it does. */
 void     _kt_syncer_wake    (KtSyncer *self, gboolean from_sending);
 
@@ -77,7 +86,7 @@ void     _kt_syncer_wake    (KtSyncer *self, gboolean from_sending);
 gpointer _kt_syncer_thread  (gpointer self);
 
 /* Who is signed in, as the disk has it. */
-typedef struct { char *token, *base, *dir; } KtSyncerSession;
+typedef struct { char *token, *base, *dir; gboolean paused; } KtSyncerSession;
 void     _kt_syncer_session_free (KtSyncerSession *session);
 /* A KtStoreJob. */
 gpointer _kt_syncer_read_session (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error);

@@ -193,7 +193,7 @@ login_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancell
   errand_begin (&errand, self, cancellable);
   base = kt_http_base_address (login->address, &error);
   if (base != NULL)
-    transport = self->connect (base, self->connect_data, &error);
+    transport = _kt_syncer_connect (self, base, &error);
   if (transport != NULL && kt_store_write_sync (self->store, known_job, &known, &error) != NULL)
     session = _kt_session_ask (transport, base, login->user, login->password, known.identity,
                                known.digest, errand.cancellable, &error);
@@ -289,7 +289,7 @@ logout_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancel
   /* The person is signed out; what the server makes of it is its own affair. */
   if (token != NULL && base != NULL)
     {
-      g_autoptr (KtTransport) transport = self->connect (base, self->connect_data, NULL);
+      g_autoptr (KtTransport) transport = _kt_syncer_connect (self, base, NULL);
 
       if (transport != NULL)
         _kt_session_end (transport, token, errand.cancellable);
@@ -359,7 +359,7 @@ connect_session (KtSyncer *self, char **token, GError **error)
       return NULL;
     }
   *token = g_steal_pointer (&session->token);
-  return self->connect (session->base, self->connect_data, error);
+  return _kt_syncer_connect (self, session->base, error);
 }
 
 static gpointer

@@ -35,6 +35,12 @@ _kt_syncer_read_session (KtLocal *local, gpointer data, GCancellable *cancellabl
   session->token = kt_session_token (local, &failure);
   if (failure == NULL)
     session->base = kt_session_base (local, &failure);
+  if (failure == NULL)
+    {
+      g_autofree char *paused = kt_local_get_meta (local, KT_SYNCER_META_PAUSED, &failure);
+
+      session->paused = paused != NULL;
+    }
   if (failure != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&failure));
@@ -239,6 +245,21 @@ look_up_last (KtSyncer *self, const char *dir)
   g_mutex_unlock (&self->lock);
 }
 
+/* Paused by the last run of the program, and nobody has said otherwise meanwhile. */
+static gboolean
+was_paused (KtSyncer *self, gboolean paused)
+{
+  gboolean now;
+
+  g_mutex_lock (&self->lock);
+  if (!self->pause_known)
+    self->paused = self->news.paused = paused;
+  self->pause_known = TRUE;
+  now = self->paused;
+  g_mutex_unlock (&self->lock);
+  return now;
+}
+
 static gboolean
 find_session (Round *round)
 {
@@ -252,10 +273,12 @@ find_session (Round *round)
   session = kt_store_write_sync (self->store, _kt_syncer_read_session, NULL, &error);
   if (session != NULL)
     look_up_last (self, session->dir);
+  if (session != NULL && was_paused (self, session->paused))
+    return FALSE;
   if (session != NULL && session->token != NULL && session->base != NULL)
     {
       g_clear_pointer (&round->transport, kt_transport_free);
-      round->transport = self->connect (session->base, self->connect_data, &error);
+      round->transport = _kt_syncer_connect (self, session->base, &error);
       if (round->transport != NULL)
         {
           round->token = g_steal_pointer (&session->token);

@@ -20,6 +20,8 @@ enum
   PROP_PROBLEM_CODE,
   PROP_ROWS_DONE,
   PROP_ROWS_TOTAL,
+  PROP_BYTES,
+  PROP_PAUSED,
   N_PROPS
 };
 
@@ -144,8 +146,11 @@ take_news (KtSyncer *self)
   gboolean online;
   g_autofree char *problem = NULL;
   gint64 rows_done, rows_total, last_us;
+  gboolean paused;
+  guint64 in, out;
   int problem_code;
 
+  kt_meter_read (self->meter, &out, &in);
   g_mutex_lock (&self->lock);
   state = self->news.state;
   online = self->news.online;
@@ -154,6 +159,7 @@ take_news (KtSyncer *self)
   rows_done = self->news.rows_done;
   rows_total = self->news.rows_total;
   last_us = self->news.last_us;
+  paused = self->news.paused;
   g_mutex_unlock (&self->lock);
 
   g_object_freeze_notify (G_OBJECT (self));
@@ -187,6 +193,16 @@ take_news (KtSyncer *self)
     {
       self->rows_total = rows_total;
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ROWS_TOTAL]);
+    }
+  if (self->bytes != (gint64) (in + out))
+    {
+      self->bytes = (gint64) (in + out);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BYTES]);
+    }
+  if (self->paused_shown != !!paused)
+    {
+      self->paused_shown = !!paused;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PAUSED]);
     }
   if (self->last_sync != last_us)
     {
@@ -240,6 +256,12 @@ kt_syncer_get_property (GObject *object, guint prop_id, GValue *value, GParamSpe
     case PROP_ROWS_TOTAL:
       g_value_set_int64 (value, self->rows_total);
       break;
+    case PROP_BYTES:
+      g_value_set_int64 (value, self->bytes);
+      break;
+    case PROP_PAUSED:
+      g_value_set_boolean (value, self->paused_shown);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -264,6 +286,7 @@ kt_syncer_finalize (GObject *object)
   g_clear_object (&self->waiting);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_object (&self->quitting);
+  g_clear_pointer (&self->meter, kt_meter_unref);
   g_free (self->problem);
   g_free (self->news.problem);
   g_mutex_clear (&self->lock);
@@ -296,6 +319,8 @@ kt_syncer_class_init (KtSyncerClass *klass)
     g_param_spec_int64 ("rows-done", NULL, NULL, 0, G_MAXINT64, 0, flags);
   properties[PROP_ROWS_TOTAL] =
     g_param_spec_int64 ("rows-total", NULL, NULL, 0, G_MAXINT64, 0, flags);
+  properties[PROP_BYTES] = g_param_spec_int64 ("bytes", NULL, NULL, 0, G_MAXINT64, 0, flags);
+  properties[PROP_PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -307,6 +332,7 @@ kt_syncer_init (KtSyncer *self)
   g_cond_init (&self->cond);
   self->context = g_main_context_ref_thread_default ();
   self->quitting = g_cancellable_new ();
+  self->meter = kt_meter_new ();
 }
 
 static KtTransport *
@@ -333,6 +359,16 @@ _kt_syncer_new_with (KtStore *store, KtSyncerConnect connect, gpointer data)
   self->thread = g_thread_new ("kt-sync", _kt_syncer_thread, self);
   count (self);
   return self;
+}
+
+KtTransport *
+_kt_syncer_connect (KtSyncer *self, const char *base, GError **error)
+{
+  KtTransport *transport = self->connect (base, self->connect_data, error);
+
+  if (transport != NULL && transport->meter == NULL)
+    transport->meter = kt_meter_ref (self->meter);
+  return transport;
 }
 
 KtSyncer *
@@ -386,16 +422,54 @@ kt_syncer_poke (KtSyncer *self)
   g_mutex_unlock (&self->lock);
 }
 
+static gpointer
+keep_paused_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
+{
+  return GINT_TO_POINTER (kt_local_set_meta (local, KT_SYNCER_META_PAUSED, data, error));
+}
+
 void
 kt_syncer_set_paused (KtSyncer *self, gboolean paused)
 {
+  gboolean moved;
+
   g_return_if_fail (KT_IS_SYNCER (self));
 
   g_mutex_lock (&self->lock);
+  moved = self->paused != !!paused || !self->pause_known;
+  self->pause_known = TRUE;
   if (self->paused != !!paused)
     {
       self->paused = !!paused;
       _kt_syncer_wake (self, paused);
     }
+  self->news.paused = self->paused;
   g_mutex_unlock (&self->lock);
+  if (self->paused_shown != !!paused)
+    {
+      self->paused_shown = !!paused;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PAUSED]);
+    }
+  if (moved && self->thread != NULL)
+    kt_store_write_async (self->store, keep_paused_job, paused ? g_strdup ("1") : NULL, g_free,
+                          NULL, NULL, NULL, NULL);
+}
+
+void
+kt_syncer_set_cut (KtSyncer *self, gboolean cut)
+{
+  g_return_if_fail (KT_IS_SYNCER (self));
+
+  kt_meter_set_cut (self->meter, cut);
+  g_mutex_lock (&self->lock);
+  _kt_syncer_wake (self, cut);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+kt_syncer_get_traffic (KtSyncer *self, guint64 *bytes_out, guint64 *bytes_in)
+{
+  g_return_if_fail (KT_IS_SYNCER (self));
+
+  kt_meter_read (self->meter, bytes_out, bytes_in);
 }

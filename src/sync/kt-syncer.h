@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  *
  * properties, notify in the main context: "state" (KtSyncState), "online", "waiting" (queued+sent), "parked",
  * "review", "last-sync" (gint64 µs, 0 never), "problem" (string or NULL; it changes after its code),
- * "problem-code" (int: KtError, -1 none or of another domain), "rows-done", "rows-total". */
+ * "problem-code" (int: KtError, -1 none or of another domain), "rows-done", "rows-total",
+ * "bytes" (gint64: both directions, since it was made), "paused". */
 typedef enum { KT_SYNC_STATE_SIGNED_OUT, KT_SYNC_STATE_OFFLINE, KT_SYNC_STATE_BUSY, KT_SYNC_STATE_IDLE, KT_SYNC_STATE_PAUSED, KT_SYNC_STATE_PROBLEM } KtSyncState;
 
 #define KT_TYPE_SYNCER (kt_syncer_get_type ())
@@ -20,7 +21,12 @@ G_DECLARE_FINAL_TYPE (KtSyncer, kt_syncer, KT, SYNCER, GObject)
 KtSyncer *kt_syncer_new   (KtStore *store);        /* starts when there is a session */
 void      kt_syncer_stop  (KtSyncer *syncer);      /* ends the thread; call before kt_store_close */
 void      kt_syncer_poke  (KtSyncer *syncer);      /* "sync now"; local commits poke by themselves */
+/* Nothing is exchanged until it is taken back; local work goes on. Kept in the profile: the next start is paused too. */
 void      kt_syncer_set_paused (KtSyncer *syncer, gboolean paused);
+/* A trial: from now on this syncer finds no network, attachments and history included. Not kept anywhere. */
+void      kt_syncer_set_cut (KtSyncer *syncer, gboolean cut);
+/* Bytes sent and received by this syncer since it was made, headers included; either may be NULL. */
+void      kt_syncer_get_traffic (KtSyncer *syncer, guint64 *bytes_out, guint64 *bytes_in);
 void      kt_syncer_login_async  (KtSyncer *syncer, const char *address, const char *user, const char *password, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 gboolean  kt_syncer_login_finish (KtSyncer *syncer, GAsyncResult *result, GError **error);
 void      kt_syncer_logout_async  (KtSyncer *syncer, GAsyncReadyCallback callback, gpointer user_data);

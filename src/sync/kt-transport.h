@@ -19,7 +19,17 @@ typedef struct
   gboolean (*wait)  (KtTransport *transport, const char *token, gint64 seen_seq, guint timeout_ms, GCancellable *cancellable, GError **error);
   void     (*free)  (KtTransport *transport);
 } KtTransportClass;
-struct _KtTransport { const KtTransportClass *klass; guint64 bytes_out, bytes_in, requests; };
+/* What all transports of one program carry together, and the switch that refuses it all. Any thread. */
+typedef struct _KtMeter KtMeter;
+struct _KtTransport { const KtTransportClass *klass; guint64 bytes_out, bytes_in, requests; KtMeter *meter; /* owned; NULL: not counted */ };
+
+KtMeter  *kt_meter_new   (void);
+KtMeter  *kt_meter_ref   (KtMeter *meter);
+void      kt_meter_unref (KtMeter *meter);           /* NULL is fine */
+/* Bytes since it was made. Either may be NULL. */
+void      kt_meter_read  (KtMeter *meter, guint64 *bytes_out, guint64 *bytes_in);
+/* As if the cable were out: every exchange that begins from now on fails with NETWORK at once. */
+void      kt_meter_set_cut (KtMeter *meter, gboolean cut);
 
 KtReply  *kt_transport_send (KtTransport *transport, const KtRequest *request, GCancellable *cancellable, GError **error);
 gboolean  kt_transport_wait (KtTransport *transport, const char *token, gint64 seen_seq, guint timeout_ms, GCancellable *cancellable, GError **error);
@@ -31,6 +41,7 @@ KtTransport *kt_http_transport_new (const char *base, GError **error);
 /* "host:port/" as typed → canonical base address. g_free. */
 char        *kt_http_base_address  (const char *typed, GError **error);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtMeter, kt_meter_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtTransport, kt_transport_free)
 
 G_END_DECLS

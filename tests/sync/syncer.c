@@ -48,6 +48,9 @@ hub_send (KtTransport *transport,
     }
   if (!hub->down && !g_cancellable_is_cancelled (cancellable))
     reply = kt_core_handle (hub->rig->core, request);
+  transport->bytes_out += 100 + (request->body != NULL ? g_bytes_get_size (request->body) : 0);
+  if (reply != NULL)
+    transport->bytes_in += 100 + (reply->body != NULL ? g_bytes_get_size (reply->body) : 0);
   g_mutex_unlock (&hub->lock);
   if (reply == NULL && !g_cancellable_set_error_if_cancelled (cancellable, error))
     g_set_error_literal (error, KT_ERROR, KT_ERROR_NETWORK, "nothing answers");
@@ -427,6 +430,63 @@ test_pause (void)
   wait_until (number (&program, "waiting") == 0 && state (&program) == KT_SYNC_STATE_IDLE);
 }
 
+/* A pause is the person's word: it outlives the program, and work goes on meanwhile. */
+static void
+test_pause_kept (void)
+{
+  g_auto (Program) program = { 0 };
+  gboolean paused = FALSE;
+  guint requests;
+  KtId id;
+
+  program_init (&program);
+  signed_in (&program);
+  kt_syncer_set_paused (program.syncer, TRUE);
+  wait_until (state (&program) == KT_SYNC_STATE_PAUSED);
+  stop (&program);
+  requests = hub_requests (&program.hub);
+  start (&program);
+  wait_until (state (&program) == KT_SYNC_STATE_PAUSED);
+  g_object_get (program.syncer, "paused", &paused, NULL);
+  g_assert_true (paused);
+  id = create (&program, "While paused");
+  g_assert_true (has (&program, &id));
+  wait_until (number (&program, "waiting") == 1);
+  g_assert_cmpuint (hub_requests (&program.hub), ==, requests);
+  kt_syncer_set_paused (program.syncer, FALSE);
+  wait_until (number (&program, "waiting") == 0 && state (&program) == KT_SYNC_STATE_IDLE);
+  stop (&program);
+  start (&program);
+  wait_until (state (&program) == KT_SYNC_STATE_IDLE);
+}
+
+/* A trial without network: nothing goes out, nobody is lost for it. */
+static void
+test_cut (void)
+{
+  g_auto (Program) program = { 0 };
+  guint64 out = 0, in = 0, before;
+  guint requests;
+
+  program_init (&program);
+  signed_in (&program);
+  kt_syncer_get_traffic (program.syncer, &out, &in);
+  before = in;
+  g_assert_cmpuint (out, >, 0);
+  g_assert_cmpuint (in, >, out);
+  kt_syncer_set_cut (program.syncer, TRUE);
+  create (&program, "Cut off");
+  wait_until (state (&program) == KT_SYNC_STATE_OFFLINE);
+  requests = hub_requests (&program.hub);
+  kt_syncer_poke (program.syncer);
+  wait_until (number (&program, "waiting") == 1);
+  g_assert_cmpuint (hub_requests (&program.hub), ==, requests);
+  kt_syncer_set_cut (program.syncer, FALSE);
+  wait_until (number (&program, "waiting") == 0 && state (&program) == KT_SYNC_STATE_IDLE);
+  kt_syncer_get_traffic (program.syncer, &out, &in);
+  g_assert_cmpuint (in, >, before);
+}
+
 static void
 test_sign_out (void)
 {
@@ -577,6 +637,8 @@ main (int argc, char **argv)
   g_test_add_func ("/syncer/by-itself", test_by_itself);
   g_test_add_func ("/syncer/offline", test_offline);
   g_test_add_func ("/syncer/pause", test_pause);
+  g_test_add_func ("/syncer/pause-kept", test_pause_kept);
+  g_test_add_func ("/syncer/cut", test_cut);
   g_test_add_func ("/syncer/sign-out", test_sign_out);
   g_test_add_func ("/syncer/session-ended", test_session_ended);
   g_test_add_func ("/syncer/history", test_history);
