@@ -16,7 +16,7 @@
  * the same way, so that whatever was typed as it is written is found:
  *
  *   Anna O'Brien      anna o brien obrien
- *   张三               张 三            (a phrase of characters)      zhangsan zs   (by sound, kt_text_pinyin_terms)
+ *   张三               张 三            (a phrase of characters)      zhangsan zs san   (by sound, kt_text_pinyin_terms)
  *   +49 (30) 123-456  49 30 123 456 4930123456 … 30123456      (found with and without the country code) */
 
 #define PINYIN_FIRST 0x3400
@@ -335,11 +335,45 @@ syllable_of (gunichar c)
   return index == PINYIN_NONE ? "" : pinyin_syllables[index - 1];
 }
 
-static void
-add_pinyin_run (GString *out, const char *const *syllables, guint n)
+/* Characters that are read otherwise as the beginning of a name; those of two characters that
+ * ICU's "Han-Latin/Names" knows, and the common ones of one. */
+static const struct
 {
-  char joined[PINYIN_MAX_RUN * 8 + 1];
-  char initials[PINYIN_MAX_RUN + 1];
+  gunichar first, second; /* second 0: whatever follows */
+  const char *syllables[2];
+} surnames[] = {
+  { 0x4e07, 0x4fdf, { "mo", "qi" } },    /* 万俟 */
+  { 0x5c09, 0x8fdf, { "yu", "chi" } },   /* 尉迟 */
+  { 0x5355, 0x4e8e, { "chan", "yu" } },  /* 单于 */
+  { 0x6fb9, 0x53f0, { "tan", "tai" } },  /* 澹台 */
+  { 0x957f, 0x5b59, { "zhang", "sun" } }, /* 长孙 */
+  { 0x5355, 0, { "shan" } },             /* 单 */
+  { 0x55ae, 0, { "shan" } },             /* 單 */
+  { 0x66fe, 0, { "zeng" } },             /* 曾 */
+  { 0x89e3, 0, { "xie" } },              /* 解 */
+  { 0x4ec7, 0, { "qiu" } },              /* 仇 */
+  { 0x67e5, 0, { "zha" } },              /* 查 */
+  { 0x4efb, 0, { "ren" } },              /* 任 */
+  { 0x6734, 0, { "piao" } },             /* 朴 */
+  { 0x533a, 0, { "ou" } },               /* 区 */
+  { 0x76d6, 0, { "ge" } },               /* 盖 */
+  { 0x4e50, 0, { "yue" } },              /* 乐 */
+  { 0x79d8, 0, { "bi" } },               /* 秘 */
+  { 0x9ed1, 0, { "he" } },               /* 黑 */
+  { 0x7e41, 0, { "po" } },               /* 繁 */
+  { 0x8983, 0, { "qin" } },              /* 覃 */
+  { 0x7fdf, 0, { "zhai" } },             /* 翟 */
+};
+
+#define PINYIN_TAIL 6    /* syllables of a term that begins inside a run */
+#define PINYIN_STARTS 16 /* characters of a run a term may begin with */
+
+/* The first @n syllables as one word and as initials. */
+static void
+add_pinyin (GString *out, const char *const *syllables, guint n)
+{
+  char joined[PINYIN_MAX_RUN * 8 + 1] = "";
+  char initials[PINYIN_MAX_RUN + 1] = "";
   gsize m = 0;
   gboolean umlaut = FALSE;
 
@@ -353,7 +387,7 @@ add_pinyin_run (GString *out, const char *const *syllables, guint n)
       umlaut |= memchr (syllables[i], 'v', len) != NULL;
     }
   add_term (out, joined, m);
-  if (m > n)
+  if (m > n && n > 1) /* one letter is the beginning of the word anyway */
     add_term (out, initials, n);
   if (umlaut) /* 吕: "lv" is typed, and "lu" too */
     {
@@ -364,10 +398,30 @@ add_pinyin_run (GString *out, const char *const *syllables, guint n)
     }
 }
 
+static void
+add_pinyin_run (GString *out, const gunichar *characters, const char **syllables, guint n)
+{
+  add_pinyin (out, syllables, n);
+  /* "zijie" finds 北京字节跳动: a name is remembered by any of its parts. */
+  for (guint i = 1; i < n && i < PINYIN_STARTS; i++)
+    add_pinyin (out, syllables + i, MIN (n - i, PINYIN_TAIL));
+  for (guint i = 0; n > 1 && i < G_N_ELEMENTS (surnames); i++)
+    if (characters[0] == surnames[i].first
+        && (surnames[i].second == 0 || characters[1] == surnames[i].second))
+      {
+        syllables[0] = surnames[i].syllables[0];
+        if (surnames[i].second != 0)
+          syllables[1] = surnames[i].syllables[1];
+        add_pinyin (out, syllables, n);
+        break;
+      }
+}
+
 void
 kt_text_pinyin_terms (const char *text, GString *out)
 {
   const char *syllables[PINYIN_MAX_RUN];
+  gunichar characters[PINYIN_MAX_RUN];
   guint n = 0;
 
   g_return_if_fail (text != NULL);
@@ -391,11 +445,14 @@ kt_text_pinyin_terms (const char *text, GString *out)
           const char *syllable = syllable_of (c);
 
           if (*syllable != '\0' && n < PINYIN_MAX_RUN)
-            syllables[n++] = syllable;
+            {
+              characters[n] = c;
+              syllables[n++] = syllable;
+            }
         }
       else if (n > 0)
         {
-          add_pinyin_run (out, syllables, n);
+          add_pinyin_run (out, characters, syllables, n);
           n = 0;
         }
       if (c == 0)

@@ -17,7 +17,8 @@ char  *kt_text_normalize (const char *text, gssize len);
 /* Terms for the full-text index, separated by blanks: folded words, each CJK
  * character by itself, digits of phone-like runs joined. g_free. Appends to @out. */
 void   kt_text_index_terms  (const char *text, GString *out);
-/* Pinyin of the Chinese runs in @text: syllables joined and initials ("zhangsan zs"), "" if none. Appends. */
+/* Pinyin of the Chinese runs in @text, "" if none: syllables joined and initials, of the whole run and of what begins at each
+ * of its characters ("zhangsan zs san"), and as a surname is read (曾国藩 is "zengguofan" too). Appends. */
 void   kt_text_pinyin_terms (const char *text, GString *out);
 /* Which tables stand behind terms, pinyin and sort keys: another text when ICU is another one. Borrowed. */
 const char *kt_text_tables  (void);

@@ -131,7 +131,7 @@ test_terms_append (void)
 
   kt_text_index_terms ("second", out);
   kt_text_pinyin_terms ("李雷", out);
-  g_assert_cmpstr (out->str, ==, "first second lilei ll");
+  g_assert_cmpstr (out->str, ==, "first second lilei ll lei");
 }
 
 static void
@@ -148,13 +148,17 @@ test_pinyin (void)
 {
   assert_pinyin ("", "");
   assert_pinyin ("Anna", "");
-  assert_pinyin ("張三", "zhangsan zs");
-  assert_pinyin ("张三", "zhangsan zs");
-  assert_pinyin ("张三 (北京)", "zhangsan zs beijing bj");
-  assert_pinyin ("吕布", "lvbu lb lubu");
+  assert_pinyin ("張三", "zhangsan zs san");
+  assert_pinyin ("张三", "zhangsan zs san");
+  assert_pinyin ("张三 (北京)", "zhangsan zs san beijing bj jing");
+  assert_pinyin ("吕布", "lvbu lb lubu bu");
   assert_pinyin ("阿", "a");
-  assert_pinyin ("客户A公司", "kehu kh gongsi gs");
-  assert_pinyin ("日本語の", "ribenyu rby");
+  assert_pinyin ("客户A公司", "kehu kh hu gongsi gs si");
+  assert_pinyin ("日本語の", "ribenyu rby benyu by yu");
+  /* As a surname, and a surname of two characters. */
+  assert_pinyin ("曾国藩", "cengguofan cgf guofan gf fan zengguofan zgf");
+  assert_pinyin ("尉迟恭", "weichigong wcg chigong cg gong yuchigong ycg");
+  assert_pinyin ("单", "dan");
 }
 
 static void

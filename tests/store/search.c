@@ -90,6 +90,8 @@ test_chinese (Fix *fix, gconstpointer data)
   assert_search (fix, "beijing", "北京长城科技有限公司");
   assert_search (fix, "shanghai", "上海东方贸易");
   assert_search (fix, "zhangsanfeng", "张三丰");
+  assert_search (fix, "sanfeng", "张三丰");
+  assert_search (fix, "sf", "张三丰");
   assert_search (fix, "zsf", "张三丰");
   assert_search (fix, "张三", "张三丰");
 }
