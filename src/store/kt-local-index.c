@@ -379,7 +379,6 @@ _kt_local_probe (const char *locale)
         }
       g_string_truncate (out, 0);
       kt_text_index_terms (texts[i], out);
-      kt_text_pinyin_terms (texts[i], out);
       g_checksum_update (sum, (const guchar *) out->str, (gssize) out->len);
     }
   return g_strndup (g_checksum_get_string (sum), 16);

@@ -37,7 +37,7 @@ G_BEGIN_DECLS
 #define KT_MUTATE_RESOLVE 100
 
 #define KT_RID_SHIFT      40
-#define KT_SEARCH_FORMAT  "1"      /* raise when the terms change */
+#define KT_SEARCH_FORMAT  "2"      /* raise when the terms change */
 #define KT_KEY_FORMAT     "1"
 #define KT_CHANGES_MAX    5000     /* more: everything */
 
