@@ -610,6 +610,43 @@ kt_text_match (const char *typed)
   return g_string_free (out, n == 0);
 }
 
+char *
+kt_text_match_start (const char *typed)
+{
+  g_autoptr (GString) folded = NULL;
+  GString *out;
+  guint n = 0;
+  gsize len;
+
+  g_return_val_if_fail (typed != NULL, NULL);
+
+  for (len = 0; len < 1024 && typed[len] != '\0'; len++)
+    ;
+  while (len > 0 && ((guchar) typed[len] & 0xc0) == 0x80)
+    len--;
+  folded = g_string_new (NULL);
+  _kt_text_fold_append (typed, len, FALSE, folded);
+  out = g_string_new ("^ \"");
+  for (const char *p = folded->str; *p != '\0' && n < MATCH_MAX_ITEMS;)
+    {
+      const char *end = g_utf8_next_char (p);
+
+      if (starts_word (p))
+        end = word_end (p);
+      else if (!_kt_text_is_cjk (g_utf8_get_char (p)))
+        {
+          p = end;
+          continue;
+        }
+      if (n++ > 0)
+        g_string_append_c (out, ' ');
+      g_string_append_len (out, p, end - p);
+      p = end;
+    }
+  g_string_append (out, "\" *");
+  return g_string_free (out, n == 0);
+}
+
 const char *
 kt_text_tables (void)
 {

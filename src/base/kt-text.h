@@ -25,6 +25,8 @@ const char *kt_text_tables  (void);
 /* An FTS5 MATCH expression for what was typed: every word must occur, the last
  * one as prefix; CJK runs as phrases; quoting done. NULL when nothing searchable. g_free. */
 char  *kt_text_match        (const char *typed);
+/* The same for what begins with the very words that were typed, as a phrase; put "column :" before it. NULL, g_free. */
+char  *kt_text_match_start  (const char *typed);
 
 /* Sort keys under a locale's collation ("zh_CN": pinyin); memcmp order. One
  * collator per thread and locale is cached. Free with g_bytes_unref. */

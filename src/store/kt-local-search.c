@@ -4,8 +4,8 @@
  *
  * Never ranked by bm25: that reads every hit, and a short prefix hits everything.
  * At most 2,000 hits are taken, of every object its newest, so that one with many
- * records does not hide the others; then they are ordered: title hits first, then
- * the last changed.      */
+ * records does not hide the others; then they are ordered: titles that are what was typed, titles that begin
+ * with it, other title hits, the rest; of each the last changed first. */
 
 #define G_LOG_DOMAIN "kt-store"
 
@@ -18,6 +18,7 @@
 
 #define MAX_HITS 2000
 #define HITS_AN_OBJECT 200
+#define MAX_EXACT 500
 #define STEP_OVER 4000
 #define SNIPPET_BEFORE 40 /* characters */
 #define SNIPPET_AFTER 80
@@ -26,8 +27,16 @@ typedef struct
 {
   gint64 rid;
   char when[25]; /* modified_at */
-  gboolean in_title;
+  guint grade; /* GRADE_…: the lower the better */
 } Candidate;
+
+enum
+{
+  GRADE_EXACT,
+  GRADE_BEGINNING,
+  GRADE_TITLE,
+  GRADE_ELSEWHERE
+};
 
 void
 kt_hit_free (KtHit *hit)
@@ -70,7 +79,7 @@ collect_from (KtLocal *local,
               gint64 from,
               gint64 *to,
               gboolean all,
-              gboolean in_title,
+              guint grade,
               GHashTable *seen,
               GArray *out,
               GError **error)
@@ -93,7 +102,7 @@ collect_from (KtLocal *local,
   *to = 0;
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     {
-      Candidate candidate = { kt_stmt_int (stmt, 0), "", in_title };
+      Candidate candidate = { kt_stmt_int (stmt, 0), "", grade };
 
       if (candidate.rid >> KT_RID_SHIFT != number)
         {
@@ -121,7 +130,7 @@ static gboolean
 collect (KtLocal *local,
          const char *match,
          const KtObject *object,
-         gboolean in_title,
+         guint grade,
          GHashTable *seen,
          GArray *out,
          GError **error)
@@ -130,7 +139,7 @@ collect (KtLocal *local,
   gint64 to = object != NULL ? from + ((gint64) 1 << KT_RID_SHIFT) - 1 : G_MAXINT64;
 
   while (to > from && out->len < MAX_HITS)
-    if (!collect_from (local, match, from, &to, object == NULL, in_title, seen, out, error))
+    if (!collect_from (local, match, from, &to, object == NULL, grade, seen, out, error))
       return FALSE;
   return TRUE;
 }
@@ -194,12 +203,45 @@ compare (gconstpointer a, gconstpointer b)
   const Candidate *y = b;
   int order;
 
-  if (x->in_title != y->in_title)
-    return x->in_title ? -1 : 1;
+  if (x->grade != y->grade)
+    return x->grade < y->grade ? -1 : 1;
   order = strcmp (y->when, x->when);
   if (order != 0)
     return order;
   return x->rid > y->rid ? -1 : x->rid < y->rid;
+}
+
+/* Of titles that begin with what was typed, those that are just that. */
+static gboolean
+find_exact (KtLocal *local, const char *text, GArray *candidates, GError **error)
+{
+  g_autofree char *typed = kt_text_squash (text);
+
+  for (guint i = 0; i < candidates->len && i < MAX_EXACT; i++)
+    {
+      Candidate *candidate = &g_array_index (candidates, Candidate, i);
+      const KtObject *object = object_of (local, candidate->rid);
+      g_autofree char *squashed = NULL;
+      g_autofree char *sql =
+        g_strdup_printf ("SELECT \"f_%s\" FROM \"o_%s\" WHERE rid=?1", object->title->name, object->name);
+      KT_STMT_SCOPE *stmt = NULL;
+      KtStep step;
+
+      if (object->title->storage != KT_VALUE_TEXT)
+        continue;
+      stmt = kt_db_stmt (local->db, sql, error);
+      if (stmt == NULL)
+        return FALSE;
+      kt_stmt_bind_int (stmt, 1, candidate->rid);
+      step = kt_stmt_step (stmt, error);
+      if (step == KT_STEP_ERROR)
+        return FALSE;
+      if (step == KT_STEP_ROW && !kt_stmt_is_null (stmt, 0))
+        squashed = kt_text_squash (kt_stmt_text (stmt, 0));
+      if (squashed != NULL && strcmp (squashed, typed) == 0)
+        candidate->grade = GRADE_EXACT;
+    }
+  return TRUE;
 }
 
 /* ---- what is shown of a hit ---- */
@@ -339,22 +381,26 @@ search_in (KtLocal *local, const char *text, const KtObject *object, guint limit
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   const KtObject *own = object != NULL ? _kt_local_object (local, object) : NULL;
   g_autofree char *match = kt_text_match (text);
-  g_autofree char *titles = NULL;
+  g_autofree char *start = kt_text_match_start (text);
   g_autofree char *folded = NULL;
   g_auto (GStrv) words = NULL;
 
   if (match == NULL || local->schema == NULL || (object != NULL && own == NULL))
     return g_steal_pointer (&hits);
-  titles = g_strdup_printf ("title : (%s)", match);
-  for (guint pass = 0; pass < 2; pass++)
+  for (guint grade = GRADE_BEGINNING; grade <= GRADE_ELSEWHERE; grade++)
     {
       guint known = candidates->len;
+      g_autofree char *expression =
+        grade == GRADE_BEGINNING ? g_strdup_printf ("title : %s", start != NULL ? start : match)
+        : grade == GRADE_TITLE   ? g_strdup_printf ("title : (%s)", match)
+                                 : g_strdup (match);
 
       /* What is elsewhere than in the title only counts where titles do not fill the list. */
-      if (pass == 1 && known >= MAX (limit, 1))
+      if (grade == GRADE_ELSEWHERE && known >= MAX (limit, 1))
         break;
-      if (!collect (local, pass == 0 ? titles : match, own, pass == 0, seen, candidates, error)
-          || !keep_live (local, candidates, known, error))
+      if (!collect (local, expression, own, grade, seen, candidates, error)
+          || !keep_live (local, candidates, known, error)
+          || (grade == GRADE_BEGINNING && !find_exact (local, text, candidates, error)))
         return NULL;
     }
   g_array_sort (candidates, compare);

@@ -96,7 +96,7 @@ test_chinese (Fix *fix, gconstpointer data)
   assert_search (fix, "张三", "张三丰");
 }
 
-/* Title hits first, then the last changed. */
+/* What is called so, what begins so, other titles, the rest; of each the last changed first. */
 static void
 test_order (Fix *fix, gconstpointer data)
 {
@@ -106,10 +106,17 @@ test_order (Fix *fix, gconstpointer data)
                                        "2026-01-01T00:00:00Z", NULL);
   g_autoptr (KtRecord) c = fix_record (fix, "account", NULL, 2, "name", "Rocket new", "modified_at",
                                        "2026-01-03T00:00:00Z", NULL);
+  g_autoptr (KtRecord) d = fix_record (fix, "account", NULL, 2, "name", "Rocket", "modified_at",
+                                       "2025-01-03T00:00:00Z", NULL);
+  g_autoptr (KtRecord) e = fix_record (fix, "account", NULL, 2, "name", "New rocket", "modified_at",
+                                       "2026-01-09T00:00:00Z", NULL);
   g_autofree char *one = NULL;
 
-  kt_change_set_unref (fix_apply (fix, &(PageForm){ FALSE, FALSE, 2, "c", NULL }, a, b, c, NULL));
-  assert_search (fix, "rocket", "Rocket new|Rocket old|Aaa");
+  kt_change_set_unref (
+    fix_apply (fix, &(PageForm){ FALSE, FALSE, 2, "c", NULL }, a, b, c, d, e, NULL));
+  assert_search (fix, "rocket", "Rocket|Rocket new|Rocket old|New rocket|Aaa");
+  assert_search (fix, "ROCKET, old", "Rocket old");
+  assert_search (fix, "rocket n", "Rocket new|New rocket");
   one = search (fix, "rocket", "contact");
   g_assert_cmpstr (one, ==, "");
 }
