@@ -12,7 +12,10 @@ PREFIX ?=
 
 export BUILD MESON_ARGS PREFIX
 
-.PHONY: build run test bench install clean help
+# How long each of what takes a time of your choice; empty: its own.
+SECONDS ?=
+
+.PHONY: build run test bench fuzz install clean help
 
 build:
 	@tools/install-deps --check run || echo "Building all the same; tools/install-deps run installs them." >&2
@@ -32,6 +35,10 @@ bench:
 	@tools/build
 	@tools/bench $(BENCH)
 
+fuzz:
+	@tools/install-deps fuzz
+	@tools/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(FUZZ)
+
 install:
 	@tools/build
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir '$(DESTDIR)')
@@ -44,5 +51,6 @@ help:
 	@echo 'make run            the window with a demo company; installs what is missing'
 	@echo 'make test           all suites; SUITE="unit sim server ui lint" picks some'
 	@echo 'make bench          print the figures; BENCH="NAME…" picks some'
+	@echo 'make fuzz           let libFuzzer try every parser; SECONDS=60 each, FUZZ="NAME…" picks some'
 	@echo 'make install        PREFIX=/usr/local, DESTDIR= honoured'
 	@echo 'make clean          remove $(BUILD)/'

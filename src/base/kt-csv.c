@@ -478,8 +478,9 @@ kt_csv_next (KtCsv *csv, guint *n_cells, guint64 *row, GError **error)
   if (csv->state == ROW_START)
     g_byte_array_set_size (csv->row, 0);
 
-  p = csv->in->data + csv->at;
-  end = csv->in->data + csv->in->len;
+  /* Nothing fed yet: no array either. */
+  p = csv->in->data != NULL ? csv->in->data + csv->at : NULL;
+  end = csv->in->data != NULL ? csv->in->data + csv->in->len : NULL;
   while (p < end)
     {
       const guint8 *run = p;

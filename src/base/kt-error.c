@@ -28,6 +28,8 @@
 #define IO_ERROR_CONNECTION_CLOSED 44
 #define IO_ERROR_NOT_CONNECTED 45
 
+#define EXCERPT_CHARACTERS 60
+
 typedef struct
 {
   const char *word;
@@ -173,4 +175,30 @@ kt_error_is_transient (const GError *error)
   if (is_domain (error, "g-tls-error-quark"))
     return FALSE;
   return is_network_like (error);
+}
+
+char *
+kt_error_excerpt (const char *text)
+{
+  /* Bytes enough for the characters; more would be read for nothing, and it may be megabytes. */
+  g_autofree char *head = g_strndup (text != NULL ? text : "", EXCERPT_CHARACTERS * 6 + 1);
+  g_autofree char *valid = NULL;
+  gboolean cut = text != NULL && strlen (head) < strlen (text);
+  const char *bad;
+  char *end;
+
+  /* A character that was cut in two is not a bad one. */
+  if (cut && !g_utf8_validate (head, -1, &bad) && strlen (bad) < 6)
+    head[bad - head] = '\0';
+  valid = g_utf8_make_valid (head, -1);
+  for (char *at = valid; *at != '\0'; at++)
+    if (g_ascii_iscntrl (*at))
+      *at = ' ';
+  if (g_utf8_strlen (valid, -1) <= EXCERPT_CHARACTERS && !cut)
+    return g_steal_pointer (&valid);
+  end = g_utf8_strlen (valid, -1) > EXCERPT_CHARACTERS
+          ? g_utf8_offset_to_pointer (valid, EXCERPT_CHARACTERS)
+          : valid + strlen (valid);
+  *end = '\0';
+  return g_strconcat (valid, "…", NULL);
 }

@@ -811,8 +811,8 @@ store_number (const KtExpression *expression,
       kt_value_set_bool (out, number.m != 0);
       return TRUE;
     }
-  if (!kt_exact_to_int64 (number, scale, &n)
-      || (target->storage != KT_VALUE_INT && (n > KT_DECIMAL_MAX || n < -KT_DECIMAL_MAX)))
+  if (!kt_exact_to_int64 (number, scale, &n) || n > KT_DECIMAL_MAX
+      || n < -KT_DECIMAL_MAX)
     {
       g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "The result for “%s” is too large",
                    target->name);

@@ -64,7 +64,7 @@ lines_init (Lines *lines, const char *text, GHashTable *known)
   gsize len = text != NULL ? strlen (text) : 0;
   char *at, *end;
 
-  lines->copy = g_strndup (text, len);
+  lines->copy = g_strndup (text != NULL ? text : "", len);
   lines->n = count_lines (lines->copy, len);
   lines->text = g_new (char *, lines->n + 1);
   lines->id = g_new (int, lines->n + 1);

@@ -133,10 +133,52 @@ test_error_words_and_exit_codes (void)
   g_assert_cmpint (kt_error_exit_code (error), ==, 1);
 }
 
+/* A message names what was wrong in what came; it is never the whole of it, and always text. */
+static void
+test_excerpts (void)
+{
+  g_autofree char *letters = g_strnfill (200, 'x');
+  g_autofree char *wide = g_strjoinv (NULL, (char *[]){ "1", "客客客客客客客客客客", "客客客客客客客客客客",
+                                                        "客客客客客客客客客客", "客客客客客客客客客客",
+                                                        "客客客客客客客客客客", "客客客客客客客客客客",
+                                                        NULL });
+  g_autofree char *huge = g_strnfill (1 << 20, 'x');
+  static const char *const same[] = { "", "amout", "客户", "x y" };
+  char *text;
+
+  for (guint i = 0; i < G_N_ELEMENTS (same); i++)
+    {
+      text = kt_error_excerpt (same[i]);
+      g_assert_cmpstr (text, ==, same[i]);
+      g_free (text);
+    }
+  text = kt_error_excerpt (NULL);
+  g_assert_cmpstr (text, ==, "");
+  g_free (text);
+  text = kt_error_excerpt ("a\nb\tc\x7f");
+  g_assert_cmpstr (text, ==, "a b c ");
+  g_free (text);
+  text = kt_error_excerpt ("a\xff" "b");
+  g_assert_true (g_utf8_validate (text, -1, NULL));
+  g_assert_cmpint (g_utf8_strlen (text, -1), ==, 3);
+  g_free (text);
+  text = kt_error_excerpt (letters);
+  g_assert_cmpint (strlen (text), ==, 60 + strlen ("…"));
+  g_free (text);
+  text = kt_error_excerpt (wide);
+  g_assert_true (g_utf8_validate (text, -1, NULL));
+  g_assert_cmpint (g_utf8_strlen (text, -1), ==, 61);
+  g_free (text);
+  text = kt_error_excerpt (huge);
+  g_assert_cmpint (strlen (text), <, 100);
+  g_free (text);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/error/excerpts", test_excerpts);
   g_test_add_func ("/id/text-round-trip", test_text_round_trip);
   g_test_add_func ("/id/refuses-what-is-no-id", test_refuses_what_is_no_id);
   g_test_add_func ("/id/version-7-sorts-by-time", test_version_7_sorts_by_time);

@@ -689,6 +689,17 @@ test_targets (void)
       kt_expression_evaluate (expression, record, NULL, fixture_field ("balance"), &value, &error));
     g_assert_error (error, KT_ERROR, KT_ERROR_LIMIT);
   }
+  {
+    /* It fits 64 bits, but no device would take it: 18 digits are what a value may have. */
+    g_autoptr (GError) error = NULL;
+    g_autoptr (KtExpression) expression =
+      kt_expression_compile (fixture_object ("deal"), "999999999999999999 + 1", NULL);
+    g_auto (KtValue) value = KT_VALUE_INIT;
+
+    g_assert_false (
+      kt_expression_evaluate (expression, record, NULL, fixture_field ("score"), &value, &error));
+    g_assert_error (error, KT_ERROR, KT_ERROR_LIMIT);
+  }
 }
 
 /* Euros and yen give no sum. */
