@@ -231,9 +231,11 @@ kt_patch_from_json (const KtObject *object, const KtJson *json, GError **error)
                        kt_field_label (field, "en"));
           return NULL;
         }
-      /* What was there before may have been written under an earlier schema. */
-      if (!kt_value_load_json (field, kt_json_at (pair, 0), &before, error)
-          || !kt_value_from_json (field, kt_json_at (pair, 1), &after, error))
+      /* Both may have been written for an earlier form of the field. A base that fits no more matches nothing:
+       * then whatever stands was not seen. */
+      if (!kt_value_carry_json (field, kt_json_at (pair, 0), TRUE, &before, NULL))
+        before = KT_VALUE_INIT;
+      if (!kt_value_carry_json (field, kt_json_at (pair, 1), FALSE, &after, error))
         return NULL;
       kt_patch_set (patch, field, &before, &after);
     }

@@ -12,6 +12,7 @@
 /* One field of an object, from its tree. */
 
 #define MAX_OPTION_CHARS 64
+#define MAX_FORMER 16 /* names */
 
 /* What a type of field is stored as and how large its values may be. */
 typedef struct
@@ -54,7 +55,8 @@ static const char *const policy_words[] = { "latest", "server", "mine",   "union
 static const char *const field_members[] = {
   "name",     "type",   "label",       "required", "audited", "indexed", "personal",
   "computed", "unique", "default",     "max",      "scale",   "to",      "options",
-  "open",     "policy", "transitions", "formula",  "from",    "format",  NULL
+  "open",     "policy", "transitions", "formula",  "from",    "format",  "renamed_from",
+  NULL
 };
 static const char *const option_members[] = { "value", "label", "colour", NULL };
 
@@ -358,6 +360,56 @@ read_auto_number (KtSchemaLoader *loader, KtField *field, const KtJson *json, GE
 }
 
 gboolean
+_kt_schema_read_was (KtSchemaLoader *loader,
+                     const char *field,
+                     const KtJson *json,
+                     const char ***out,
+                     GError **error)
+{
+  const KtJson *member = kt_json_get (json, "renamed_from");
+  const KtJson *one = kt_json_type (member) == KT_JSON_STRING ? member : NULL;
+  guint n = one != NULL ? 1 : kt_json_length (member);
+
+  if (member == NULL)
+    return TRUE;
+  if ((one == NULL && kt_json_type (member) != KT_JSON_ARRAY) || n == 0 || n > MAX_FORMER)
+    return KT_SCHEMA_FAIL (loader, field, member, error,
+                           "\"renamed_from\" must hold 1 to %d former names", MAX_FORMER);
+  *out = g_new0 (const char *, n + 1);
+  for (guint i = 0; i < n; i++)
+    {
+      const char *name = kt_json_string (one != NULL ? one : kt_json_at (member, i), NULL);
+
+      if (!_kt_schema_name_ok (name))
+        return KT_SCHEMA_FAIL (loader, field, member, error,
+                               "\"renamed_from\" must hold 1 to %d former names", MAX_FORMER);
+      (*out)[i] = g_intern_string (name);
+    }
+  return TRUE;
+}
+
+/* A former name goes on to mean this field, so it must not mean another as well. */
+static gboolean
+take_former_names (KtSchemaLoader *loader, KtField *field, const KtJson *json, GError **error)
+{
+  GHashTable *names = loader->object->by_name;
+
+  if (!_kt_schema_read_was (loader, field->name, json, &field->was, error))
+    return FALSE;
+  for (guint i = 0; field->was != NULL && field->was[i] != NULL; i++)
+    {
+      const KtField *other = g_hash_table_lookup (names, field->was[i]);
+
+      if (other != NULL)
+        return KT_SCHEMA_FAIL (loader, field->name, json, error,
+                               "its former name \"%s\" belongs to the field \"%s\"", field->was[i],
+                               other->name);
+      g_hash_table_insert (names, (char *) field->was[i], field);
+    }
+  return TRUE;
+}
+
+gboolean
 _kt_schema_read_field (KtSchemaLoader *loader, KtField *field, const KtJson *json, GError **error)
 {
   gboolean required = FALSE, audited = FALSE, indexed = FALSE, personal = FALSE;
@@ -420,6 +472,10 @@ _kt_schema_read_field (KtSchemaLoader *loader, KtField *field, const KtJson *jso
       if (!take_column (loader, field, second, json, error))
         return FALSE;
     }
+  if (g_hash_table_lookup (loader->object->by_name, field->name) != NULL)
+    return KT_SCHEMA_FAIL (loader, field->name, json, error,
+                           "was the name of the field \"%s\" once and cannot be given to another",
+                           kt_object_field (&loader->object->object, field->name)->name);
   g_hash_table_insert (loader->object->by_name, (char *) field->name, field);
-  return TRUE;
+  return take_former_names (loader, field, json, error);
 }

@@ -26,7 +26,7 @@ static const char *const object_members[] = { "object",   "kind",    "group",   
                                               "label",    "plural",  "icon",     "sync",
                                               "conflict", "title",   "subtitle", "translations",
                                               "fields",   "related", "list",     "layout",
-                                              "aliases",  NULL };
+                                              "aliases",  "renamed_from", NULL };
 static const char *const system_members[] = { "fields", "business", NULL };
 
 /* ---- objects ---- */
@@ -43,6 +43,7 @@ object_free (gpointer data)
         {
           g_free ((gpointer) object->fields[i]->options);
           g_free ((gpointer) object->fields[i]->to);
+          g_free ((gpointer) object->fields[i]->was);
         }
       /* All of them are one block, the first field its start. */
       if (object->n_fields > 0)
@@ -50,7 +51,18 @@ object_free (gpointer data)
       g_free ((gpointer) object->fields);
     }
   g_clear_pointer (&real->by_name, g_hash_table_unref);
+  g_free ((gpointer) object->by_name);
+  g_free ((gpointer) object->was);
   g_free (real);
+}
+
+static int
+compare_names_cb (gconstpointer a, gconstpointer b)
+{
+  const KtField *const *left = a;
+  const KtField *const *right = b;
+
+  return strcmp ((*left)->name, (*right)->name);
 }
 
 static gboolean
@@ -102,6 +114,9 @@ read_fields (KtSchemaLoader *loader, GError **error)
             return FALSE;
           }
       }
+
+  object->by_name = g_memdup2 (object->fields, (total + 1) * sizeof *object->fields);
+  qsort (object->by_name, total, sizeof *object->by_name, compare_names_cb);
   return TRUE;
 }
 
@@ -124,7 +139,8 @@ read_object (KtSchemaLoader *loader, const KtJson *json, GError **error)
       || !_kt_schema_read_text (loader, NULL, json, "group", &object->group, error)
       || !_kt_schema_read_text (loader, NULL, json, "icon", &object->icon, error)
       || !_kt_schema_read_label (loader, NULL, json, "label", &object->label, error)
-      || !_kt_schema_read_label (loader, NULL, json, "plural", &object->plural, error))
+      || !_kt_schema_read_label (loader, NULL, json, "plural", &object->plural, error)
+      || !_kt_schema_read_was (loader, NULL, json, &object->was, error))
     return FALSE;
   object->kind = (KtObjectKind) kind;
   object->conflict = (KtObjectConflict) conflict;
@@ -165,6 +181,8 @@ assign_numbers (KtSchema *schema, const KtSchemaSource *source, GError **error)
       KtObject *object = g_ptr_array_index (schema->objects, i);
 
       object->number = (guint) kt_json_get_int (source->numbers, object->name, 0);
+      for (guint k = 0; object->number == 0 && object->was != NULL && object->was[k] != NULL; k++)
+        object->number = (guint) kt_json_get_int (source->numbers, object->was[k], 0);
       if (object->number == 0)
         object->number = next++;
       g_hash_table_insert (schema->by_number, GUINT_TO_POINTER (object->number), object);
@@ -187,7 +205,14 @@ write_document (KtSchema *schema, const KtSchemaSource *source)
   KtJsonWriter writer = KT_JSON_WRITER (text);
 
   for (guint i = 0; i < kt_json_length (source->numbers); i++)
-    g_ptr_array_add (names, (char *) kt_json_key_at (source->numbers, i));
+    {
+      const char *name = kt_json_key_at (source->numbers, i);
+      const KtObject *object = kt_schema_object (schema, name);
+
+      /* What was renamed keeps its number, under its new name. */
+      if (object == NULL || strcmp (object->name, name) == 0)
+        g_ptr_array_add (names, (char *) name);
+    }
   for (guint i = 0; i < schema->objects->len; i++)
     {
       const KtObject *object = g_ptr_array_index (schema->objects, i);
@@ -238,6 +263,27 @@ write_document (KtSchema *schema, const KtSchemaSource *source)
 }
 
 static gboolean
+take_former_names (KtSchema *schema, const KtSchemaSource *source, GError **error)
+{
+  for (guint i = 0; i < schema->objects->len; i++)
+    {
+      const KtObject *object = g_ptr_array_index (schema->objects, i);
+
+      for (guint k = 0; object->was != NULL && object->was[k] != NULL; k++)
+        {
+          const KtObject *other = kt_schema_object (schema, object->was[k]);
+
+          if (other != NULL)
+            return _kt_schema_fail (object->name, source->files, NULL, object->json, error,
+                                    "its former name \"%s\" belongs to \"%s\"", object->was[k],
+                                    other->name);
+          g_hash_table_insert (schema->by_name, (char *) object->was[k], (gpointer) object);
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
 read_objects (KtSchema *schema, const KtSchemaSource *source, GError **error)
 {
   KtSchemaLoader loader = { .schema = schema, .source = source };
@@ -276,7 +322,7 @@ read_objects (KtSchema *schema, const KtSchemaSource *source, GError **error)
         return FALSE;
       g_hash_table_insert (schema->by_name, (char *) real->object.name, real);
     }
-  return TRUE;
+  return take_former_names (schema, source, error);
 }
 
 KtSchema *

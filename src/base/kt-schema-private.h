@@ -62,6 +62,9 @@ gboolean _kt_schema_read_text     (KtSchemaLoader *loader, const char *field, co
                                    const char **out, GError **error);
 gboolean _kt_schema_read_label    (KtSchemaLoader *loader, const char *field, const KtJson *json, const char *member,
                                    const KtJson **out, GError **error);
+/* "renamed_from": a name or a list of them. */
+gboolean _kt_schema_read_was      (KtSchemaLoader *loader, const char *field, const KtJson *json, const char ***out,
+                                   GError **error);
 gboolean _kt_schema_read_field    (KtSchemaLoader *loader, KtField *field, const KtJson *json, GError **error);
 
 /* Takes references of all trees in @source. */

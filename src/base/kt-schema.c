@@ -286,6 +286,9 @@ kt_schema_diff (const KtSchema *from, const KtSchema *to)
       KtObject *object = g_ptr_array_index (to->objects, i);
       const KtObject *before = kt_schema_object (from, object->name);
 
+      for (guint k = 0; before == NULL && object->was != NULL && object->was[k] != NULL; k++)
+        before = kt_schema_object (from, object->was[k]);
+
       if (before == NULL)
         {
           g_ptr_array_add (diff->new_objects, object);
@@ -295,6 +298,9 @@ kt_schema_diff (const KtSchema *from, const KtSchema *to)
         {
           const KtField *field = object->fields[j];
           const KtField *old = kt_object_field (before, field->name);
+
+          for (guint k = 0; old == NULL && field->was != NULL && field->was[k] != NULL; k++)
+            old = kt_object_field (before, field->was[k]);
 
           if (old == NULL)
             {

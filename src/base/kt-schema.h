@@ -68,6 +68,7 @@ struct _KtField
   const char     *formula;      /* SQL expression over fields of the same record, or NULL */
   const char     *from;         /* "ref_field.field" copied from a referenced record, or NULL */
   const char     *format;       /* AUTO_NUMBER: "C-{000000}"; INTEGER: "plain" (digits are not grouped) or NULL */
+  const char    **was;          /* `renamed_from`: former names, interned, NULL-terminated; or NULL */
 };
 
 struct _KtObject
@@ -86,7 +87,9 @@ struct _KtObject
   const KtField   *translations;/* JSON field with titles by locale, or NULL */
   const KtField  **fields;      /* own fields, then business, then system fields; NULL-terminated */
   guint            n_fields;
+  const KtField  **by_name;     /* the same, in the bytewise order of their names */
   const KtJson    *json;        /* the whole definition, for layout, list, related, aliases, subtitle */
+  const char     **was;         /* former names, as of a field */
 };
 
 /* dir: data/schema. Errors SCHEMA: "opportunity.json: field "stage": refers to unknown object "stages"". */
@@ -102,6 +105,8 @@ KtSchema *kt_schema_with_numbers (const KtSchema *schema, const KtSchema *older,
 KtSchema *kt_schema_ref        (const KtSchema *schema);
 void      kt_schema_unref      (KtSchema *schema);
 
+/* Both find by former names, too (`renamed_from`): what was written under one, in an outbox, a ledger or a saved
+ * list, still means the same. For this a name that was given up cannot be given to something else. */
 const KtObject *const *kt_schema_objects (const KtSchema *schema, guint *n);   /* in pack order */
 const KtObject *kt_schema_object  (const KtSchema *schema, const char *name);  /* NULL if none, or no schema */
 const KtObject *kt_schema_object_by_number (const KtSchema *schema, guint number);

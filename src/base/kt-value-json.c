@@ -388,6 +388,9 @@ take_any (const KtField *field, const Token *token, KtValue *out, GError **error
   if (!check_members (field, token->tree, members, G_N_ELEMENTS (members), error))
     return FALSE;
   object = kt_json_get_string (token->tree, "object", NULL);
+  /* By its name of today. */
+  if (kt_schema_object (field->object->schema, object) != NULL)
+    object = kt_schema_object (field->object->schema, object)->name;
   id = token_of (kt_json_get (token->tree, "id"));
   if (is_blank (&id) && (object == NULL || *object == '\0'))
     return TRUE;

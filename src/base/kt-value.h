@@ -90,6 +90,11 @@ gboolean kt_value_from_reader (const KtField *field, KtJsonReader *reader, KtJso
  * be right, but retired options, old targets and longer texts are taken. */
 gboolean kt_value_load_json   (const KtField *field, const KtJson *json, KtValue *out, GError **error);
 gboolean kt_value_load_reader (const KtField *field, KtJsonReader *reader, KtJsonType token, KtValue *out, GError **error);
+/* A value of an earlier form of @field, whose type has changed since: what it is now, the same wherever it is
+ * asked. INVALID: it cannot be that without losing something. @out is only written on success. */
+gboolean kt_value_carry       (const KtField *field, const KtValue *old, KtValue *out, GError **error);
+/* As kt_value_from_json (@stored: as kt_value_load_json), and what does not fit is carried over. The error is that of the former. */
+gboolean kt_value_carry_json  (const KtField *field, const KtJson *json, gboolean stored, KtValue *out, GError **error);
 void     kt_value_to_json     (const KtValue *value, KtJsonWriter *writer);
 char    *kt_value_to_string   (const KtValue *value);            /* wire form as JSON text */
 

@@ -9,8 +9,11 @@
  *   retired         stays, with its values
  *   other storage   the old column is renamed to x1_f_… and kept, a new one is made and filled
  *   same storage    (another scale; date and date_time) values are converted in place
+ *   other name      (`renamed_from`) table or column get it, references to an object too
  *
- * A value that does not convert refuses the whole schema; a savepoint undoes the rest. */
+ * A value that does not convert refuses the whole schema; a savepoint undoes the rest. With KT_TABLE_LENIENT it is
+ * left out: a device holds what the server has converted, and whatever else is older than that, or its own
+ * and still in the outbox. */
 
 #define G_LOG_DOMAIN "kt-db"
 
@@ -291,83 +294,52 @@ add_columns (Ensure *self, const KtField *field, GError **error)
 
 /* ---- retyped fields ---- */
 
-/* The old value as a person would write it; NULL: it has no such form. */
-static char *
-old_text (KtStmt *stmt, int column, const Known *old, const KtField *field)
+static void
+old_value (KtStmt *stmt, int column, const Known *old, KtValue *out)
 {
-  char text[64];
-  KtId id;
+  KtId id = KT_ID_NIL;
 
+  *out = KT_VALUE_INIT;
   switch (old->storage)
     {
+    case KT_VALUE_MONEY:
+      g_strlcpy (out->currency, kt_stmt_text (stmt, column + 1), sizeof out->currency);
+      G_GNUC_FALLTHROUGH;
     case KT_VALUE_BOOL:
     case KT_VALUE_INT:
-      return g_strdup_printf ("%" G_GINT64_FORMAT, kt_stmt_int (stmt, column));
     case KT_VALUE_DECIMAL:
-      kt_decimal_format (kt_stmt_int (stmt, column), old->scale, text, sizeof text);
-      return g_strdup (text);
-    case KT_VALUE_MONEY:
-      kt_decimal_format (kt_stmt_int (stmt, column), KT_MONEY_SCALE, text, sizeof text);
-      return g_strdup_printf ("%s %s", text, kt_stmt_text (stmt, column + 1));
+      out->v.integer = kt_stmt_int (stmt, column);
+      out->scale = (guint8) old->scale;
+      out->type = (guint8) old->storage;
+      return;
     case KT_VALUE_TEXT:
-      {
-        const char *value = kt_stmt_text (stmt, column);
-        gsize len = strlen (value);
-
-        /* A moment becomes a day only when nothing is lost, and what has no zone is UTC: all devices
-         * must come to the same. */
-        if (strcmp (old->type, kt_field_type_word (KT_FIELD_DATE_TIME)) == 0
-            && field->type == KT_FIELD_DATE)
-          return g_str_has_suffix (value, "T00:00:00.000Z") ? g_strndup (value, 10) : NULL;
-        if (field->type == KT_FIELD_DATE_TIME && len == 10)
-          return g_strconcat (value, "T00:00:00.000Z", NULL);
-        if (field->type == KT_FIELD_DATE_TIME && !g_str_has_suffix (value, "Z"))
-          return NULL;
-        return g_strdup (value);
-      }
     case KT_VALUE_LIST:
     case KT_VALUE_JSON:
-      return g_strdup (kt_stmt_text (stmt, column));
+      kt_value_set_text (out, kt_stmt_text (stmt, column));
+      if (out->type != KT_VALUE_NULL)
+        out->type = (guint8) old->storage;
+      return;
     case KT_VALUE_ID:
+      if (kt_stmt_id (stmt, column, &id))
+        kt_value_set_id (out, &id);
+      return;
     case KT_VALUE_ANY:
-      if (!kt_stmt_id (stmt, column, &id))
-        return NULL;
-      kt_id_format (&id, text);
-      if (old->storage == KT_VALUE_ID && field->storage == KT_VALUE_ANY)
-        return field->to != NULL && field->to[0] != NULL && field->to[1] == NULL
-                   && strcmp (field->to[0], "*") != 0
-                 ? g_strdup_printf ("%s:%s", field->to[0], text)
-                 : NULL;
-      if (old->storage == KT_VALUE_ID)
-        return g_strdup (text);
-      if (field->storage == KT_VALUE_ID)
-        return kt_field_accepts (field, kt_stmt_text (stmt, column + 1)) ? g_strdup (text) : NULL;
-      return g_strdup_printf ("%s:%s", kt_stmt_text (stmt, column + 1), text);
+      if (kt_stmt_id (stmt, column, &id))
+        kt_value_set_any (out, kt_stmt_text (stmt, column + 1), &id);
+      return;
     case KT_VALUE_NULL:
     default:
-      return NULL;
+      return;
     }
 }
 
 static gboolean
 convert (KtStmt *stmt, int column, const Known *old, const KtField *field, KtValue *out)
 {
-  g_autofree char *text = NULL;
+  g_auto (KtValue) value = KT_VALUE_INIT;
 
-  if (old->storage == KT_VALUE_DECIMAL && field->storage == KT_VALUE_DECIMAL)
-    {
-      gint64 mantissa;
-
-      if (!kt_decimal_rescale (kt_stmt_int (stmt, column), old->scale, field->scale, &mantissa))
-        return FALSE;
-      out->type = KT_VALUE_DECIMAL;
-      out->scale = field->scale;
-      out->v.integer = mantissa;
-      return TRUE;
-    }
-  text = old_text (stmt, column, old, field);
-  return text != NULL && kt_value_parse (field, text, "en", NULL, out, NULL)
-         && out->type == field->storage;
+  old_value (stmt, column, old, &value);
+  return value.type != KT_VALUE_NULL && kt_value_carry (field, &value, out, NULL);
 }
 
 typedef struct
@@ -450,7 +422,9 @@ convert_all (Ensure *self,
               KtId id = KT_ID_NIL;
 
               kt_value_clear (&converted.value);
-              if (refused++ == 0 && kt_stmt_id (stmt, 1, &id))
+              if ((self->flags & KT_TABLE_LENIENT) != 0)
+                g_array_append_val (batch, converted);
+              else if (refused++ == 0 && kt_stmt_id (stmt, 1, &id))
                 kt_id_format (&id, example);
             }
         }
@@ -550,6 +524,151 @@ retype (Ensure *self, const KtField *field, const Known *old, GError **error)
   return TRUE;
 }
 
+/* ---- renamed objects and fields ---- */
+
+static gboolean
+drop_index_named (Ensure *self, const char *object, const char *name, GError **error)
+{
+  KtObject former_object = { .name = object };
+  KtField former = { .object = &former_object, .name = name };
+
+  return drop_index (self, &former, error);
+}
+
+/* Names of the fields of @object in kt_column. */
+static GPtrArray *
+known_fields (Ensure *self, const char *object)
+{
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *prefix = g_strconcat (object, ".", NULL);
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, self->known);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    if (g_str_has_prefix (key, prefix))
+      g_ptr_array_add (names, g_strdup ((char *) key + strlen (prefix)));
+  return names;
+}
+
+/* References to any object say which. */
+static gboolean
+rename_references (Ensure *self, const char *from, const char *to, GError **error)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->known);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    {
+      const Known *known = value;
+      g_auto (GStrv) place = g_strsplit (key, ".", 2);
+      g_autofree char *table = NULL;
+      g_autofree char *sql = NULL;
+
+      if (known->storage != KT_VALUE_ANY)
+        continue;
+      table = g_strdup (strcmp (place[0], from) == 0 ? to : place[0]);
+      sql = g_strdup_printf ("UPDATE \"o_%s\" SET \"f_%s%s\"=?1 WHERE \"f_%s%s\"=?2", table, place[1],
+                             _kt_table_second (KT_VALUE_ANY), place[1],
+                             _kt_table_second (KT_VALUE_ANY));
+      if (kt_db_run (self->db, error, sql, KT_BIND_TEXT, to, KT_BIND_TEXT, from, KT_BIND_END) < 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+rename_object (Ensure *self, const KtObject *object, const char *from, GError **error)
+{
+  g_autoptr (GPtrArray) fields = known_fields (self, from);
+
+  if (!check_name (object, object->name, error)
+      || !exec (self, error, "ALTER TABLE \"o_%s\" RENAME TO \"o_%s\"", from, object->name))
+    return FALSE;
+  for (guint i = 0; i < fields->len; i++)
+    if (!drop_index_named (self, from, g_ptr_array_index (fields, i), error))
+      return FALSE;
+  return rename_references (self, from, object->name, error)
+         && kt_db_run (self->db, error, "UPDATE kt_column SET object=?1, indexed=0 WHERE object=?2",
+                       KT_BIND_TEXT, object->name, KT_BIND_TEXT, from, KT_BIND_END)
+              >= 0;
+}
+
+static gboolean
+rename_field (Ensure *self, const KtField *field, const char *from, const Known *known, GError **error)
+{
+  const char *table = field->object->name;
+  const char *second = _kt_table_width (known->storage) == 2 ? _kt_table_second (known->storage) : NULL;
+
+  return check_name (field->object, field->name, error)
+         && drop_index_named (self, table, from, error)
+         && exec (self, error, "ALTER TABLE \"o_%s\" RENAME COLUMN \"f_%s\" TO \"f_%s\"", table, from,
+                  field->name)
+         && (second == NULL
+             || exec (self, error, "ALTER TABLE \"o_%s\" RENAME COLUMN \"f_%s%s\" TO \"f_%s%s\"",
+                      table, from, second, field->name, second))
+         && kt_db_run (self->db, error,
+                       "UPDATE kt_column SET field=?1, indexed=0 WHERE object=?2 AND field=?3",
+                       KT_BIND_TEXT, field->name, KT_BIND_TEXT, table, KT_BIND_TEXT, from,
+                       KT_BIND_END)
+              >= 0;
+}
+
+static gboolean
+rename_in (Ensure *self, const KtObject *object, gboolean *any, GError **error)
+{
+  for (guint i = 0; i < object->n_fields; i++)
+    {
+      const KtField *field = object->fields[i];
+
+      for (guint k = 0; field->was != NULL && field->was[k] != NULL && lookup (self, field) == NULL; k++)
+        {
+          g_autofree char *key = g_strconcat (object->name, ".", field->was[k], NULL);
+          const Known *known = g_hash_table_lookup (self->known, key);
+
+          if (known == NULL)
+            continue;
+          if (!rename_field (self, field, field->was[k], known, error))
+            return FALSE;
+          *any = TRUE;
+          break;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+read_known_again (Ensure *self, GError **error)
+{
+  g_hash_table_remove_all (self->known);
+  g_hash_table_remove_all (self->objects);
+  return read_known (self, error);
+}
+
+static gboolean
+rename_all (Ensure *self, const KtSchema *schema, GError **error)
+{
+  gboolean any = FALSE;
+  guint n;
+  const KtObject *const *objects = kt_schema_objects (schema, &n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const char **was = objects[i]->was;
+
+      for (; was != NULL && *was != NULL && !g_hash_table_contains (self->objects, objects[i]->name);
+           was++)
+        if (g_hash_table_contains (self->objects, *was)
+            && (!rename_object (self, objects[i], *was, error) || !read_known_again (self, error)))
+          return FALSE;
+    }
+  for (guint i = 0; i < n; i++)
+    if (!rename_in (self, objects[i], &any, error))
+      return FALSE;
+  return !any || read_known_again (self, error);
+}
+
 static gboolean
 ensure_field (Ensure *self, const KtField *field, GError **error)
 {
@@ -579,7 +698,7 @@ ensure_all (Ensure *self, const KtSchema *schema, GError **error)
   const KtObject *const *objects;
   guint n;
 
-  if (!read_known (self, error))
+  if (!read_known (self, error) || !rename_all (self, schema, error))
     return FALSE;
   objects = kt_schema_objects (schema, &n);
   for (guint i = 0; i < n; i++)

@@ -21,10 +21,11 @@ typedef enum
 {
   KT_TABLE_CLIENT = 0,
   KT_TABLE_SERVER = 1 << 0,     /* index on rev */
+  KT_TABLE_LENIENT = 1 << 1,    /* a value that does not convert is left out */
 } KtTableFlags;
 
 /* Makes or alters tables so that every object and field of @schema has its place (online: only adds
- * tables, columns, indices; retired ones stay; a retyped field converts what it can inside the same
+ * tables, columns, indices; retired ones stay; renamed ones keep what they hold; a retyped field converts what it can inside the same
  * transaction and reports what it cannot as SCHEMA without changing anything). Idempotent. Inside a transaction. */
 gboolean  kt_table_ensure (KtDb *db, const KtSchema *schema, KtTableFlags flags, GError **error);
 

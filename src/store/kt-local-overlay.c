@@ -43,6 +43,17 @@ trusted_money (const KtJson *json, KtValue *out)
   return TRUE;
 }
 
+/* Text is text, but not every text is a day. */
+static gboolean
+has_length (const KtField *field, const char *text)
+{
+  gsize len = strlen (text);
+
+  return field->type == KT_FIELD_DATE        ? len == 10
+         : field->type == KT_FIELD_DATE_TIME ? len == 24
+                                             : len > 0;
+}
+
 /* FALSE: it does not fit this field (any more). */
 static gboolean
 trusted_value (const KtField *field, const KtJson *json, KtValue *out)
@@ -75,7 +86,7 @@ trusted_value (const KtField *field, const KtJson *json, KtValue *out)
         return FALSE;
       break;
     case KT_VALUE_TEXT:
-      if (text == NULL || *text == '\0')
+      if (text == NULL || !has_length (field, text))
         return FALSE;
       out->v.text = g_strdup (text);
       break;
@@ -88,6 +99,8 @@ trusted_value (const KtField *field, const KtJson *json, KtValue *out)
       if (text == NULL || !kt_id_parse (text, -1, &out->v.ref.id))
         return FALSE;
       out->v.ref.object = g_intern_string (kt_json_get_string (json, "object", ""));
+      if (kt_schema_object (field->object->schema, out->v.ref.object) != NULL)
+        out->v.ref.object = kt_schema_object (field->object->schema, out->v.ref.object)->name;
       break;
     case KT_VALUE_LIST:
       if (type != KT_JSON_ARRAY)
@@ -103,6 +116,16 @@ trusted_value (const KtField *field, const KtJson *json, KtValue *out)
     }
   out->type = (guint8) field->storage;
   return TRUE;
+}
+
+/* What was stored for an earlier form of @field is carried over. FALSE: it cannot be. */
+static gboolean
+stored_value (const KtField *field, const KtJson *json, KtValue *out)
+{
+  if (trusted_value (field, json, out))
+    return TRUE;
+  *out = KT_VALUE_INIT;
+  return kt_value_carry_json (field, json, TRUE, out, NULL);
 }
 
 /* {field: value…}; the id is not in it. */
@@ -143,7 +166,7 @@ _kt_local_record_parse (const KtObject *object,
       const KtField *field = kt_object_field (object, kt_json_key_at (json, i));
       KtValue value;
 
-      if (field != NULL && trusted_value (field, kt_json_at (json, i), &value))
+      if (field != NULL && stored_value (field, kt_json_at (json, i), &value))
         kt_value_move (&value, &record->values[field->index]);
     }
   return record;
@@ -181,13 +204,13 @@ _kt_local_patch_parse (const KtObject *object, const char *json, const char *mut
       g_auto (KtValue) before = KT_VALUE_INIT;
       g_auto (KtValue) after = KT_VALUE_INIT;
 
-      if (field == NULL || !trusted_value (field, kt_json_at (pair, 1), &after))
+      if (field == NULL || !stored_value (field, kt_json_at (pair, 1), &after))
         {
           g_string_append_printf (strangers, "%s%s", strangers->len > 0 ? ", " : "", name);
           continue;
         }
       /* A base that no longer fits is a base that can match nothing: NULL. */
-      if (!trusted_value (field, kt_json_at (pair, 0), &before))
+      if (!stored_value (field, kt_json_at (pair, 0), &before))
         before = KT_VALUE_INIT;
       if (muted == NULL || !is_word_in (name, muted))
         kt_patch_set (patch, field, &before, &after);
@@ -195,6 +218,33 @@ _kt_local_patch_parse (const KtObject *object, const char *json, const char *mut
   if (unknown != NULL)
     *unknown = strangers->len > 0 ? g_strdup (strangers->str) : NULL;
   return patch;
+}
+
+char *
+_kt_local_patch_trouble (const KtObject *object, const char *json)
+{
+  g_autoptr (KtJson) tree = kt_json_parse (json, -1, NULL);
+  g_autoptr (GString) strangers = g_string_new (NULL);
+
+  for (guint i = 0; i < kt_json_length (tree); i++)
+    {
+      const char *name = kt_json_key_at (tree, i);
+      const KtField *field = kt_object_field (object, name);
+      g_auto (KtValue) after = KT_VALUE_INIT;
+      g_autoptr (GError) error = NULL;
+
+      if (field == NULL)
+        g_string_append_printf (strangers, "%s%s", strangers->len > 0 ? ", " : "", name);
+      else if (field->computed)
+        return g_strdup_printf ("%s of %s is filled in by Kontor now", field->name, object->name);
+      else if (!kt_value_carry_json (field, kt_json_at (kt_json_at (tree, i), 1), FALSE, &after,
+                                     &error))
+        return g_strdup_printf ("The server takes %s of %s in another form now: %s", field->name,
+                                object->name, error->message);
+    }
+  return strangers->len > 0 ? g_strdup_printf ("The server no longer takes %s of %s",
+                                               strangers->str, object->name)
+                            : NULL;
 }
 
 /* ---- shadows ---- */
@@ -377,6 +427,15 @@ _kt_local_apply (KtLocal *local,
       if (state == NULL)
         return NULL;
       set_text (state, "state", origin);
+      if (g_strcmp0 (origin, "open") == 0)
+        {
+          const KtField *by = kt_object_field (state->object, "resolved_by");
+
+          set_text (state, "resolved_at", NULL);
+          if (by != NULL)
+            kt_value_clear (&state->values[by->index]);
+          return state;
+        }
       set_text (state, "resolved_at", at);
       set_me (local, state, "resolved_by");
       return state;

@@ -25,24 +25,141 @@ require_parked (KtLocal *local, gint64 no, GError **error)
   return FALSE;
 }
 
+/* ---- again, under a schema that has moved on ---- */
+
+typedef struct
+{
+  gint64 pos;
+  char *patch;    /* without the fields that are gone */
+  char *trouble;  /* with what is left */
+  gboolean short_of;  /* something was left out */
+  gboolean empty;
+} Fitted;
+
+static void
+fitted_clear (gpointer data)
+{
+  Fitted *fitted = data;
+
+  g_free (fitted->patch);
+  g_free (fitted->trouble);
+}
+
+static char *
+without_strangers (const KtObject *object, const char *patch, gboolean *short_of, gboolean *empty)
+{
+  g_autoptr (KtJson) tree = kt_json_parse (patch, -1, NULL);
+  GString *out = g_string_new (NULL);
+  KtJsonWriter writer = KT_JSON_WRITER (out);
+
+  *short_of = FALSE;
+  *empty = TRUE;
+  kt_json_begin_object (&writer);
+  for (guint i = 0; i < kt_json_length (tree); i++)
+    {
+      g_autofree char *pair = NULL;
+
+      if (kt_object_field (object, kt_json_key_at (tree, i)) == NULL)
+        {
+          *short_of = TRUE;
+          continue;
+        }
+      pair = kt_json_to_string (kt_json_at (tree, i), TRUE);
+      kt_json_put_raw (&writer, kt_json_key_at (tree, i), pair);
+      *empty = FALSE;
+    }
+  kt_json_end_object (&writer);
+  return g_string_free (out, FALSE);
+}
+
+static GArray *
+list_fitted (KtLocal *local, gint64 no, GError **error)
+{
+  g_autoptr (GArray) ops = g_array_new (FALSE, TRUE, sizeof (Fitted));
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (local->db,
+                "SELECT pos, object, patch, kind FROM kt_outbox_op WHERE no=?1 AND kind<>?2", error);
+  KtStep step;
+
+  g_array_set_clear_func (ops, fitted_clear);
+  if (stmt == NULL)
+    return NULL;
+  kt_stmt_bind_int (stmt, 1, no);
+  kt_stmt_bind_int (stmt, 2, KT_MUTATE_RESOLVE);
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      const KtObject *object = kt_schema_object (local->schema, kt_stmt_text (stmt, 1));
+      Fitted fitted = { kt_stmt_int (stmt, 0), NULL, NULL, FALSE, FALSE };
+
+      if (object == NULL)
+        fitted.trouble = g_strdup_printf ("The server no longer has \"%s\"", kt_stmt_text (stmt, 1));
+      else if (!kt_stmt_is_null (stmt, 2))
+        {
+          fitted.patch =
+            without_strangers (object, kt_stmt_text (stmt, 2), &fitted.short_of, &fitted.empty);
+          fitted.trouble = fitted.short_of && fitted.empty
+                             ? g_strdup_printf ("Nothing is left of it that the server would take")
+                             : _kt_local_patch_trouble (object, fitted.patch);
+        }
+      g_array_append_val (ops, fitted);
+    }
+  return step == KT_STEP_DONE ? g_steal_pointer (&ops) : NULL;
+}
+
+/* Fields that are gone stay behind, in kt_kept; the rest of the change goes. */
+static gboolean
+fit_to_schema (KtLocal *local, gint64 no, GError **error)
+{
+  g_autoptr (GArray) ops = list_fitted (local, no, error);
+  gboolean short_of = FALSE;
+
+  if (ops == NULL)
+    return FALSE;
+  for (guint i = 0; i < ops->len; i++)
+    {
+      const Fitted *fitted = &g_array_index (ops, Fitted, i);
+
+      short_of |= fitted->short_of;
+      if (fitted->trouble == NULL)
+        continue;
+      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
+                   "%s. This change can be discarded (it is kept), and made again in the new form",
+                   fitted->trouble);
+      return FALSE;
+    }
+  if (short_of)
+    {
+      g_autoptr (GString) json = g_string_new (NULL);
+
+      if (!_kt_local_append_entry (local, no, json, error)
+          || !_kt_local_keep (local, "fields that the server no longer has", json->str, error))
+        return FALSE;
+    }
+  for (guint i = 0; i < ops->len; i++)
+    {
+      const Fitted *fitted = &g_array_index (ops, Fitted, i);
+
+      if (fitted->short_of
+          && kt_db_run (local->db, error, "UPDATE kt_outbox_op SET patch=?3 WHERE no=?1 AND pos=?2",
+                        KT_BIND_INT, no, KT_BIND_INT, fitted->pos, KT_BIND_TEXT, fitted->patch,
+                        KT_BIND_END)
+               < 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
 {
   g_autoptr (GHashTable) touched = _kt_touched_new ();
-  g_autofree char *unknown = NULL;
   g_autoptr (KtMutation) mutation = NULL;
 
-  if (!require_parked (local, no, error))
+  if (!require_parked (local, no, error) || !fit_to_schema (local, no, error))
     return FALSE;
-  mutation = _kt_local_read_mutation (local, no, &unknown, error);
+  mutation = _kt_local_read_mutation (local, no, NULL, error);
   if (mutation == NULL)
     return FALSE;
-  if (unknown != NULL)
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-                   "The server no longer takes %s: this change can only be discarded", unknown);
-      return FALSE;
-    }
   for (guint i = 0; i < mutation->ops->len; i++)
     {
       const KtOp *op = g_ptr_array_index (mutation->ops, i);

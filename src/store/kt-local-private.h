@@ -149,6 +149,8 @@ KtRecord *_kt_local_record_parse (const KtObject *object, const KtId *id, gint64
 char     *_kt_local_record_text  (const KtRecord *record);
 /* A patch as far as this schema knows its fields; *unknown: names of the others, or NULL. */
 KtPatch  *_kt_local_patch_parse  (const KtObject *object, const char *json, const char *muted, char **unknown);
+/* Why the server would not take a patch under the schema of @object; NULL: it would. g_free. */
+char     *_kt_local_patch_trouble (const KtObject *object, const char *json);
 /* What one op makes of @state (taken, may be NULL). */
 KtRecord *_kt_local_apply        (KtLocal *local, KtRecord *state, int kind, const KtObject *object, const KtId *id, gint64 base_rev,
                                   const KtPatch *patch, const char *at, const char *origin);

@@ -414,53 +414,164 @@ _kt_local_ensure_indices (KtLocal *local, GError **error)
 
 /* ---- a new schema ---- */
 
-/* Patches of unsent entries that name what @schema does not have: they keep their words and wait for a person. */
-static gboolean
-park_strangers (KtLocal *local, const KtSchema *schema, GError **error)
+/* Each entry once, with the first that is wrong with it; NULL: nothing is. */
+typedef struct
 {
-  g_autoptr (GArray) strangers = g_array_new (FALSE, FALSE, sizeof (gint64));
-  g_autoptr (GPtrArray) reasons = g_ptr_array_new_with_free_func (g_free);
+  gint64 no;
+  char *trouble;
+} Carried;
+
+static void
+carried_clear (gpointer data)
+{
+  g_free (((Carried *) data)->trouble);
+}
+
+static char *
+op_trouble (const KtSchema *schema, const char *name, const char *patch)
+{
+  const KtObject *object = kt_schema_object (schema, name);
+
+  if (object == NULL)
+    return g_strdup_printf ("The server no longer has \"%s\"", name);
+  return patch != NULL ? _kt_local_patch_trouble (object, patch) : NULL;
+}
+
+static GArray *
+list_carried (KtLocal *local, const KtSchema *schema, GError **error)
+{
+  g_autoptr (GArray) entries = g_array_new (FALSE, TRUE, sizeof (Carried));
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (local->db,
+                "SELECT p.no, p.object, p.patch FROM kt_outbox o JOIN kt_outbox_op p ON p.no=o.no"
+                " WHERE (o.state=?1 OR (o.state=?2 AND o.code='schema')) AND p.kind<>?3 ORDER BY p.no",
+                error);
+  KtStep step;
+
+  g_array_set_clear_func (entries, carried_clear);
+  if (stmt == NULL)
+    return NULL;
+  kt_stmt_bind_int (stmt, 1, KT_OUTBOX_QUEUED);
+  kt_stmt_bind_int (stmt, 2, KT_OUTBOX_PARKED);
+  kt_stmt_bind_int (stmt, 3, KT_MUTATE_RESOLVE);
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      Carried *last =
+        entries->len > 0 ? &g_array_index (entries, Carried, entries->len - 1) : NULL;
+
+      if (last == NULL || last->no != kt_stmt_int (stmt, 0))
+        {
+          Carried fresh = { kt_stmt_int (stmt, 0), NULL };
+
+          g_array_append_val (entries, fresh);
+          last = &g_array_index (entries, Carried, entries->len - 1);
+        }
+      if (last->trouble == NULL)
+        last->trouble = op_trouble (schema, kt_stmt_text (stmt, 1), kt_stmt_text (stmt, 2));
+    }
+  return step == KT_STEP_DONE ? g_steal_pointer (&entries) : NULL;
+}
+
+/* What is not sent yet and cannot be taken any more keeps its words and waits for a person; what waited for that
+ * and can be taken again goes on by itself. */
+static gboolean
+carry_outbox (KtLocal *local, const KtSchema *schema, GError **error)
+{
+  g_autoptr (GArray) entries = list_carried (local, schema, error);
+
+  if (entries == NULL)
+    return FALSE;
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const Carried *entry = &g_array_index (entries, Carried, i);
+      gboolean stuck = entry->trouble != NULL;
+
+      if (kt_db_run (local->db, error,
+                     "UPDATE kt_outbox SET state=?2, reason=?3, code=?4 WHERE no=?1", KT_BIND_INT,
+                     entry->no, KT_BIND_INT, (gint64) (stuck ? KT_OUTBOX_PARKED : KT_OUTBOX_QUEUED),
+                     KT_BIND_TEXT, entry->trouble, KT_BIND_TEXT, stuck ? "schema" : NULL,
+                     KT_BIND_END)
+          < 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Tables, shadows and patches are carried over each by itself: what is seen is made anew from the latter two (I2). */
+static gboolean
+show_again (KtLocal *local, GError **error)
+{
+  g_autoptr (GHashTable) touched = _kt_touched_new ();
+  g_auto (KtChanges) changes = { 0 };
+  KtStep step;
+
   {
-    KT_STMT_SCOPE *stmt =
-      kt_db_stmt (local->db,
-                  "SELECT p.no, p.object, p.patch FROM kt_outbox o JOIN kt_outbox_op p ON p.no=o.no"
-                  " WHERE o.state=?1 ORDER BY p.no",
-                  error);
-    KtStep step;
+    KT_STMT_SCOPE *stmt = kt_db_stmt (local->db, "SELECT object, id FROM kt_shadow", error);
 
     if (stmt == NULL)
       return FALSE;
-    kt_stmt_bind_int (stmt, 1, KT_OUTBOX_QUEUED);
     while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
       {
-        gint64 no = kt_stmt_int (stmt, 0);
-        const char *name = kt_stmt_text (stmt, 1);
-        const char *patch = kt_stmt_text (stmt, 2);
-        const KtObject *object = kt_schema_object (schema, name);
-        g_autofree char *unknown = NULL;
+        KtId id;
 
-        if (strangers->len > 0 && g_array_index (strangers, gint64, strangers->len - 1) == no)
-          continue;
-        if (object != NULL && patch != NULL)
-          kt_patch_free (_kt_local_patch_parse (object, patch, NULL, &unknown));
-        if (object != NULL && unknown == NULL)
-          continue;
-        g_array_append_val (strangers, no);
-        g_ptr_array_add (
-          reasons, object == NULL
-                     ? g_strdup_printf ("The server no longer has \"%s\"", name)
-                     : g_strdup_printf ("The server no longer takes %s of %s", unknown, name));
+        if (kt_stmt_id (stmt, 1, &id))
+          _kt_touched_add (touched, kt_schema_object (local->schema, kt_stmt_text (stmt, 0)), &id);
       }
     if (step != KT_STEP_DONE)
       return FALSE;
   }
-  for (guint i = 0; i < strangers->len; i++)
-    if (kt_db_run (
-          local->db, error, "UPDATE kt_outbox SET state=?2, reason=?3, code='schema' WHERE no=?1",
-          KT_BIND_INT, g_array_index (strangers, gint64, i), KT_BIND_INT, (gint64) KT_OUTBOX_PARKED,
-          KT_BIND_TEXT, (const char *) g_ptr_array_index (reasons, i), KT_BIND_END)
-        < 0)
-      return FALSE;
+  _kt_changes_init (&changes, local);
+  return _kt_local_recompute_all (local, touched, FALSE, &changes, error);
+}
+
+static gboolean
+is_renamed (const KtSchema *from, const KtObject *object)
+{
+  return object->was != NULL
+         && g_strcmp0 (kt_schema_object (from, object->was[0]) != NULL
+                         ? kt_schema_object (from, object->was[0])->name
+                         : object->name,
+                       object->name)
+              != 0;
+}
+
+/* Full text can only be taken out as it was put in. What converts values, or brings back a field that was gone and
+ * has them still, makes it anew; a field that is really new is blank everywhere. *anew is only set. */
+static gboolean
+moves_values (KtLocal *local, const KtSchema *schema, gboolean *anew, GError **error)
+{
+  g_autoptr (KtSchemaDiff) diff = NULL;
+  const KtObject *const *objects;
+  guint n = 0;
+
+  if (local->schema == NULL)
+    return TRUE;
+  diff = kt_schema_diff (local->schema, schema);
+  *anew |= diff->retyped_fields->len > 0;
+  objects = kt_schema_objects (schema, &n);
+  for (guint i = 0; i < n; i++)
+    *anew |= is_renamed (local->schema, objects[i]);
+  for (guint i = 0; i < diff->new_fields->len && !*anew; i++)
+    {
+      const KtField *field = g_ptr_array_index (diff->new_fields, i);
+      gint64 known = 0;
+
+      if (!kt_db_get_int (local->db, 0, &known, error,
+                          "SELECT count(*) FROM kt_column WHERE object=?1 AND field=?2", KT_BIND_TEXT,
+                          field->object->name, KT_BIND_TEXT, field->name, KT_BIND_END))
+        return FALSE;
+      *anew |= known > 0;
+    }
+  for (guint i = 0; i < diff->new_objects->len && !*anew; i++)
+    {
+      gint64 known = 0;
+
+      if (!kt_db_get_int (local->db, 0, &known, error, "SELECT count(*) FROM kt_column WHERE object=?1",
+                          KT_BIND_TEXT, ((const KtObject *) diff->new_objects->pdata[i])->name,
+                          KT_BIND_END))
+        return FALSE;
+      *anew |= known > 0;
+    }
   return TRUE;
 }
 
@@ -468,20 +579,23 @@ static gboolean
 move_to (KtLocal *local, const KtSchema *schema, GError **error)
 {
   g_autoptr (KtSchema) keep = kt_schema_ref ((KtSchema *) schema);
+  gboolean anew = FALSE;
 
   if (
-    !_kt_local_put_on_indices (local, error)
-    || !kt_table_ensure (local->db, schema, KT_TABLE_CLIENT, error)
+    !moves_values (local, schema, &anew, error)
+    || (anew && !_kt_local_put_meta (local, "kt:search", "moved", error))
+    || !_kt_local_put_on_indices (local, error)
+    || !kt_table_ensure (local->db, schema, KT_TABLE_CLIENT | KT_TABLE_LENIENT, error)
     || !_kt_local_put_meta (local, "kt:schema", kt_schema_to_json (schema), error)
     || !_kt_local_put_meta (local, "kt:schema_digest", kt_schema_digest (schema), error)
-    || !park_strangers (local, schema, error)
+    || !carry_outbox (local, schema, error)
     || !kt_db_exec (
       local->db,
       "DELETE FROM kt_stage; DELETE FROM kt_meta WHERE key IN ('kt:stage_cursor', 'kt:stage_all')",
       error))
     return FALSE;
   _kt_local_use_schema (local, keep);
-  return _kt_local_ensure_indices (local, error);
+  return _kt_local_ensure_indices (local, error) && show_again (local, error);
 }
 
 gboolean

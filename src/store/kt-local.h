@@ -48,8 +48,10 @@ const char     *kt_local_dir    (KtLocal *local);
 const KtEnv    *kt_local_env    (KtLocal *local);
 /* NULL before the first login. Reference it when kept: a pull may bring a newer one. */
 const KtSchema *kt_local_schema (KtLocal *local);
-/* Carries tables, outbox and shadows over to @schema, in one transaction. An outbox entry that names what is no longer
- * there keeps its words and parks with the reason. A staged pull is forgotten: its pages lack what is new. */
+/* Carries tables, outbox and shadows over to @schema, in one transaction: renamed fields and objects keep what they hold,
+ * retyped ones as far as they convert (kt_value_carry; what does not and is the server's comes again with the pull). An unsent
+ * entry that the server would not take any more keeps its words and parks with the reason, code "schema"; one that it takes
+ * again is queued again. A staged pull is forgotten: its pages lack what is new. */
 gboolean        kt_local_set_schema (KtLocal *local, const KtSchema *schema, GError **error);
 /* Whether a first pull is complete, i.e. there is something honest to show. */
 gboolean        kt_local_ready  (KtLocal *local);
@@ -117,7 +119,8 @@ gboolean   kt_local_commit (KtLocal *local, KtMutation *mutation, gint64 *outbox
  * sent already (then the caller commits a counter-mutation made by kt_local_inverse). */
 gboolean   kt_local_undo   (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
 /* Works while the entry waits and for a while after it left (the last 1,000, and the last 20 imports). Fields that somebody changed
- * since are left alone. NOT_FOUND: too long ago. A mutation without ops: nothing is left to take back. */
+ * since are left alone; a decision of the review queue is asked again (resolution "open"). NOT_FOUND: too long ago. A mutation
+ * without ops and `resolves`: nothing is left to take back. */
 KtMutation *kt_local_inverse (KtLocal *local, gint64 outbox_no, GError **error);
 /* Outbox numbers (gint64) of one import, newest first, waiting or gone. */
 GArray     *kt_local_batch   (KtLocal *local, const char *batch, GError **error);
