@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /* A record has tokens, a user has subscriptions; the user may read the record if the two meet (docs/decisions/scope.md).
  *
- *   X/*        level all on X. Stored only where it is not said by the object alone: on children of X, and on records of
+ *   X/all      level all on X. Stored only where it is not said by the object alone: on children of X, and on records of
  *              objects that know private ones
  *   X/o:USER   owner; creator when X has no owner or it is blank
  *   X/t:TEAM   each team
@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  *
  * Objects of sync "full" have none: whoever may read the object at all holds all of it. A review item has its assignee only. */
 #define KT_TOKEN_BYTES 19
-typedef struct { guint8 b[KT_TOKEN_BYTES]; } KtToken;      /* object's number (2, big-endian) · kind · id (nil for '*') */
+typedef struct { guint8 b[KT_TOKEN_BYTES]; } KtToken;      /* object's number (2, big-endian) · kind · id (nil for all) */
 typedef enum { KT_TOKEN_ALL = '*', KT_TOKEN_OWNER = 'o', KT_TOKEN_TEAM = 't', KT_TOKEN_PERSON = 'c' } KtTokenKind;
 void        kt_token_make (KtToken *token, const KtObject *object, KtTokenKind kind, const KtId *id /* NULL for ALL */);
 int         kt_token_compare (const void *a, const void *b);   /* KtToken* */
@@ -41,7 +41,7 @@ KtAudience *kt_audience_of (const KtRecord *record, const KtObject *parent_objec
 const KtField *kt_audience_parent_field (const KtObject *object);
 /* Whether a change of @field can change the audience of its record. */
 gboolean       kt_audience_field (const KtField *field);
-/* Whether the object knows private records, so that even level all needs a token (X/* is stored). */
+/* Whether the object knows private records, so that even level all needs a token (X/all is stored). */
 gboolean       kt_audience_private (const KtObject *object);
 
 /* ---- the other side ---- */

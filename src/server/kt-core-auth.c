@@ -237,7 +237,7 @@ kt_core_authenticate (KtCore *core,
   if (access != NULL)
     {
       *access = actor.access;
-      actor.access.name = NULL;
+      actor.access = (KtAccess){ 0 };
     }
   if (device != NULL)
     *device = actor.device;

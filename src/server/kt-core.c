@@ -135,7 +135,7 @@ _kt_query_int (const KtRequest *request,
 void
 _kt_actor_clear (KtActor *actor)
 {
-  g_clear_pointer (&actor->access.name, g_free);
+  kt_access_clear (&actor->access);
   g_clear_pointer (&actor->locale, g_free);
 }
 
