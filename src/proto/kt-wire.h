@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/kt-record.h"
+#include "proto/kt-digest.h"
 #include "proto/kt-mutation.h"
 
 G_BEGIN_DECLS
@@ -142,15 +143,6 @@ typedef struct
 KtPage     *kt_page_open  (const KtSchema *schema, GBytes *body, GError **error);
 KtPageEvent kt_page_next  (KtPage *page, GError **error);
 void        kt_page_free  (KtPage *page);
-
-/* ---- digest (P4): order-independent over records ---- */
-typedef struct { guint8 sum[32]; guint64 records; } KtDigest;
-/* SHA-256 over canonical JSON {"fields":{name:value… sorted, nulls left out},"id":…,"object":…}, as a big-endian
- * number, added mod 2^256. rev is not included. (Fields are nested because objects have fields named "object".)
- * Only comparable between two ends with the same schema digest. */
-void  kt_digest_add    (KtDigest *digest, const KtRecord *record);
-void  kt_digest_join   (KtDigest *digest, const KtDigest *other);
-char *kt_digest_string (const KtDigest *digest);                             /* "RECORDS:64 hex", g_free */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtRequest, kt_request_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtReply, kt_reply_free)

@@ -566,7 +566,7 @@ digest_in (KtLocal *local, const KtObject *object, KtDigest *out, GError **error
 gboolean
 kt_local_digest (KtLocal *local, const KtObject *object, KtDigest *out, GError **error)
 {
-  KtDigest digest = { { 0 }, 0 };
+  KtDigest digest = { 0 };
   const KtObject *own;
   gboolean mine;
   gboolean done;

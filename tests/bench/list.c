@@ -168,7 +168,7 @@ run (List *list, guint turn)
 {
   g_autofree char *dir = bench_profile (&list->bench, TRUE);
   g_autoptr (GError) error = NULL;
-  KtDigest digest = { { 0 }, 0 };
+  KtDigest digest = { 0 };
   double start;
 
   open_profile (list, dir);   /* the copy: not timed */

@@ -26,6 +26,7 @@ LIBRARIES = {
     "libpq": r"libpq-fe\.h|libpq/.*|postgres_ext\.h",
     "libsoup": r"libsoup/.*",
     "libsecret": r"libsecret/.*",
+    "nettle": r"nettle/.*",
     "libsodium": r"sodium\.h|sodium/.*",
     "gtk4": r"gtk/.*|gdk/.*|gsk/.*|graphene.*|pango/.*|cairo.*|gdk-pixbuf/.*",
     "libadwaita": r"adwaita\.h",
@@ -36,7 +37,7 @@ LIBRARIES = {
 # The names of dependencies in meson.build → the names in the table. A layer's own is <layer>_lib_dep.
 DEPENDENCIES = {
     "glib": "glib", "gobject": "gobject", "gio": "gio", "gio_unix": "gio", "icu": "icu", "sqlite": "sqlite3",
-    "pq": "libpq", "soup": "libsoup", "secret": "libsecret", "sodium": "libsodium", "gtk": "gtk4",
+    "pq": "libpq", "soup": "libsoup", "secret": "libsecret", "sodium": "libsodium", "nettle": "nettle", "gtk": "gtk4",
     "adw": "libadwaita", "zlib": "zlib",
 }
 

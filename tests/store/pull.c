@@ -414,8 +414,8 @@ test_digest (Fix *fix, gconstpointer data)
   g_autoptr (KtRecord) b =
     fix_record (fix, "account", NULL, 2, "name", "Béta", "billing_address", "{\"city\":\"Köln\"}",
                 "annual_revenue", "12.50 EUR", "tags", "x;y", NULL);
-  KtDigest due = { { 0 }, 0 };
-  KtDigest seen = { { 0 }, 0 };
+  KtDigest due = { 0 };
+  KtDigest seen = { 0 };
   g_autofree char *due_text = NULL;
   g_autofree char *seen_text = NULL;
   g_autoptr (GError) error = NULL;
