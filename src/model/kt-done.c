@@ -239,7 +239,7 @@ undo_one (KtLocal *local, const Command *command, gint64 no, Outcome *outcome, G
   inverse = kt_local_inverse (local, no, error);
   if (inverse == NULL)
     return FALSE;
-  if (inverse->ops->len == 0)
+  if (inverse->ops->len == 0 && kt_id_is_nil (&inverse->resolves))
     return TRUE;
   if (!kt_local_commit (local, inverse, NULL, &changes, error))
     return FALSE;

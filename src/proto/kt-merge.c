@@ -502,6 +502,16 @@ kt_merge_clear (KtMerge *merge)
   *merge = (KtMerge){ 0 };
 }
 
+gboolean
+kt_merge_is_parent (const KtField *field)
+{
+  g_return_val_if_fail (field != NULL, FALSE);
+
+  if (field->type == KT_FIELD_REF_ANY)
+    return TRUE;
+  return field->type == KT_FIELD_REF && field->object->kind == KT_KIND_CHILD && field->required;
+}
+
 KtRecord *
 kt_merge_overlay (const KtRecord *server, const KtPatch *patch)
 {

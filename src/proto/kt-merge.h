@@ -65,6 +65,9 @@ void      kt_merge_clear (KtMerge *merge);
 /* Lays @patch over @server (a fresh copy): what the device shows while the patch is unsettled: the merged
  * value, or mine where a person will have to decide. */
 KtRecord *kt_merge_overlay (const KtRecord *server, const KtPatch *patch);
+/* Whether a record is nothing without what this field points to (P7): a reference to anything (the parent of a note), or a
+ * child's required one. */
+gboolean  kt_merge_is_parent (const KtField *field);
 /* Line-wise three-way merge (diff3 on lines, Khanna-Kunal-Pierce 2007). NULL is the empty text, on both
  * sides of the call. FALSE: overlapping or touching edits, or texts too different to compare in bounded time. */
 gboolean  kt_merge_text  (const char *base, const char *mine, const char *theirs, char **result);

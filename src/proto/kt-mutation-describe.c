@@ -314,6 +314,7 @@ describe_resolution (const Words *words)
     { "took_theirs", "Settled a conflict: took theirs",    "解决了一个冲突：采用对方的" },
     { "merged",      "Settled a conflict: merged both",    "解决了一个冲突：合并双方" },
     { "discarded",   "Settled a conflict: discarded mine", "解决了一个冲突：放弃我的" },
+    { "open",        "Asked about a conflict again",       "重新处理一个冲突" },
   };
   /* clang-format on */
 
@@ -345,6 +346,9 @@ kt_mutation_describe (const KtMutation *mutation,
                                      : describe_many (&words, mutation->ops);
   if (kt_id_is_nil (&mutation->resolves))
     return g_steal_pointer (&sentence);
+  if (g_strcmp0 (mutation->resolution, "open") == 0)
+    return words.chinese ? g_strdup_printf ("%s（重新处理冲突）", sentence)
+                         : g_strdup_printf ("%s (asking about a conflict again)", sentence);
   return words.chinese ? g_strdup_printf ("%s（解决冲突）", sentence)
                        : g_strdup_printf ("%s (settling a conflict)", sentence);
 }

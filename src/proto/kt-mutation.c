@@ -20,7 +20,7 @@ static const char *const kind_words[] = { "create", "update", "delete", "restore
 static const char *const outcome_words[] = { "applied", "merged", "superseded", "review",
                                              "refused" };
 static const char *const resolution_words[] = { "kept_mine", "took_theirs", "merged", "discarded",
-                                                NULL };
+                                                "open",      NULL };
 
 /* What may follow what on one record within one mutation; first: the record's first op. */
 /* clang-format off */
@@ -410,7 +410,7 @@ kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **erro
     }
   if (resolution != NULL && !g_strv_contains (resolution_words, resolution))
     {
-      invalid (error, "\"resolution\" must be kept_mine, took_theirs, merged or discarded");
+      invalid (error, "\"resolution\" must be kept_mine, took_theirs, merged, discarded or open");
       return NULL;
     }
 

@@ -30,8 +30,8 @@ struct _KtMutation
   char      *at;               /* device wall time, date_time form; shown, never compared */
   char      *origin;           /* "client", "import", "rule" */
   char      *batch;            /* uuid text joining the mutations of one import, or NULL */
-  KtId       resolves;         /* id of the sync_conflict this settles, or nil: refused when that is no longer open */
-  char      *resolution;       /* "kept_mine", "took_theirs", "merged", "discarded" when resolves is set */
+  KtId       resolves;         /* id of the sync_conflict this settles (or opens again), or nil: refused when it is so already */
+  char      *resolution;       /* "kept_mine", "took_theirs", "merged", "discarded" when resolves is set; "open": it is asked again */
   GPtrArray *ops;              /* KtOp* */
 };
 

@@ -218,7 +218,9 @@ _kt_plan_write (KtPlan *plan, GError **error)
     {
       KtWork *work = plan->works->pdata[i];
 
-      if (work->op == NULL && !_kt_work_changed (work))
+      /* A question that stays as it is was still spoken of: every verdict has an entry. */
+      if (work->op == NULL && !_kt_work_changed (work)
+          && !kt_id_equal (&work->id, &plan->mutation->resolves))
         continue;
       if (!write_work (plan, work, idx, error))
         return FALSE;

@@ -13,7 +13,6 @@
 #include "base/kt-error.h"
 #include "db/kt-table.h"
 
-#define BELIEVED_US (G_GINT64_CONSTANT (90) * 24 * 3600 * 1000000)
 
 /* ---- works ---- */
 
@@ -45,7 +44,7 @@ _kt_plan_new (KtCore *core, const KtActor *actor, const KtMutation *mutation, gi
   plan->message = g_string_new (NULL);
   g_queue_init (&plan->queue);
   _kt_time_format (now, plan->at);
-  _kt_time_format (now - BELIEVED_US, oldest);
+  _kt_time_format (now - KT_BELIEVED_US, oldest);
   /* Shown, never used to decide anything (P9). */
   g_strlcpy (plan->when, plan->at, sizeof plan->when);
   if (mutation != NULL && mutation->at != NULL && strlen (mutation->at) == KT_TIME_SIZE - 1

@@ -5,6 +5,9 @@
 
 G_BEGIN_DECLS
 
+/* A device's clock is believed when it says that something was done up to so long before it came. */
+#define KT_BELIEVED_US (G_GINT64_CONSTANT (90) * 24 * 3600 * 1000000)
+
 /* What one mutation will do, worked out before anything is written:
  *
  *   ops ─ kt-plan.c ──► works: stored → now      merged, access and references checked

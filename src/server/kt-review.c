@@ -65,7 +65,7 @@ author_self (const KtPlan *plan)
                     .device = plan->actor->device,
                     .seq = plan->seq };
 
-  g_strlcpy (author.at, plan->at, sizeof author.at);
+  g_strlcpy (author.at, plan->when, sizeof author.at);
   return author;
 }
 
@@ -124,18 +124,33 @@ mentions (const char *changes, const KtField *field)
   return kt_json_get (json, field->name) != NULL;
 }
 
-/* The newest entry of the record by another device (@kind NULL: any kind, else that one) that changed @field. */
+/* When the person did it, as far as the device's clock can be believed (as of plan->when); else when it came. */
+static void
+take_time (Author *author, const char *at, const char *device_at)
+{
+  g_autoptr (GDateTime) came = at != NULL ? g_date_time_new_from_iso8601 (at, NULL) : NULL;
+  g_autoptr (GDateTime) done =
+    device_at != NULL && strlen (device_at) == KT_TIME_SIZE - 1
+      ? g_date_time_new_from_iso8601 (device_at, NULL)
+      : NULL;
+  gint64 late = came != NULL && done != NULL ? g_date_time_difference (came, done) : -1;
+
+  g_strlcpy (author->at, late > 0 && late < KT_BELIEVED_US ? device_at : at, sizeof author->at);
+}
+
+/* The newest entry of the record by a device other than @not_by (@kind NULL: any kind, else that one) that changed @field. */
 static gboolean
-find_author (KtPlan *plan,
+find_writer (KtPlan *plan,
              const KtWork *work,
              const KtField *field,
              const char *kind,
+             const KtId *not_by,
              Author *author,
              GError **error)
 {
   KT_STMT_SCOPE *stmt = kt_db_stmt (
     plan->core->db,
-    "SELECT user_id, device, at, seq, changes FROM kt_ledger WHERE id = ?1 AND effect = 1"
+    "SELECT user_id, device, at, seq, changes, device_at FROM kt_ledger WHERE id = ?1 AND effect = 1"
     " AND kind <> 'derive' AND (?2 = '' OR kind = ?2)"
     " AND (device IS NULL OR device <> ?3) ORDER BY seq DESC, idx DESC LIMIT 200",
     error);
@@ -146,17 +161,29 @@ find_author (KtPlan *plan,
     return FALSE;
   kt_stmt_bind_id (stmt, 1, &work->id);
   kt_stmt_bind_text (stmt, 2, kind != NULL ? kind : "");
-  kt_stmt_bind_id (stmt, 3, &plan->actor->device);
+  kt_stmt_bind_id (stmt, 3, not_by);
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     if (mentions (kt_stmt_text (stmt, 4), field))
       {
         kt_stmt_id (stmt, 0, &author->user);
         kt_stmt_id (stmt, 1, &author->device);
-        g_strlcpy (author->at, kt_stmt_text (stmt, 2), sizeof author->at);
+        take_time (author, kt_stmt_text (stmt, 2), kt_stmt_text (stmt, 5));
         author->seq = kt_stmt_int (stmt, 3);
         return TRUE;
       }
   return step != KT_STEP_ERROR;
+}
+
+/* The same by another device than the one that speaks. */
+static gboolean
+find_author (KtPlan *plan,
+             const KtWork *work,
+             const KtField *field,
+             const char *kind,
+             Author *author,
+             GError **error)
+{
+  return find_writer (plan, work, field, kind, &plan->actor->device, author, error);
 }
 
 /* {"field": value} of everything others changed after @base_rev. */
@@ -285,6 +312,8 @@ raise_item (KtPlan *plan, const Item *item, GError **error)
   _kt_set_int (work->now, "theirs_rev", item->them.seq);
   _kt_set_id (work->now, "assigned_to", &item->assigned_to);
   _kt_set_text (work->now, "message", item->message);
+  if (kt_id_equal (&item->me.device, &plan->actor->device))
+    _kt_set_text (work->now, "batch", plan->mutation->batch);
   return TRUE;
 }
 
@@ -401,15 +430,6 @@ raise_their_delete (KtPlan *plan, const KtWork *work, GError **error)
 
 /* ---- orphans ---- */
 
-/* Whether a record is nothing without what this field points to. */
-static gboolean
-is_parent_field (const KtField *field)
-{
-  if (field->type == KT_FIELD_REF_ANY)
-    return TRUE;
-  return field->type == KT_FIELD_REF && field->object->kind == KT_KIND_CHILD && field->required;
-}
-
 static gboolean
 raise_orphan (KtPlan *plan, const KtWork *work, const KtField *field, GError **error)
 {
@@ -455,7 +475,7 @@ find_orphans (KtPlan *plan, const KtWork *work, GError **error)
       if ((field->type != KT_FIELD_REF && field->type != KT_FIELD_REF_ANY)
           || kt_value_is_null (value) || field->system)
         continue;
-      if ((is_parent_field (field) || _kt_work_field_changed (work, field))
+      if ((kt_merge_is_parent (field) || _kt_work_field_changed (work, field))
           && !raise_orphan (plan, work, field, error))
         return FALSE;
     }
@@ -531,6 +551,43 @@ find_duplicates (KtPlan *plan, const KtWork *work, GError **error)
   return TRUE;
 }
 
+/* A decision was taken back: the question is put again, against what stands now. */
+static gboolean
+ask_again (KtPlan *plan, KtWork *item, GError **error)
+{
+  const KtValue *about = kt_record_get (item->now, "record");
+  const char *name = kt_record_text (item->now, "field");
+  const KtField *field;
+  g_autofree char *stands = NULL;
+  g_autofree char *theirs = NULL;
+  const KtValue *kept = kt_record_get (item->now, "theirs");
+  const KtObject *object;
+  KtWork *work;
+  Author author;
+
+  if (g_strcmp0 (kt_record_text (item->now, "kind"), "field") != 0 || about == NULL
+      || about->type != KT_VALUE_ANY)
+    return TRUE;
+  object = kt_schema_object (plan->core->schema, about->v.ref.object);
+  field = object != NULL && name != NULL ? kt_object_field (object, name) : NULL;
+  work = field != NULL ? _kt_plan_work (plan, object, &about->v.ref.id, error) : NULL;
+  if (field != NULL && work == NULL)
+    return FALSE;
+  if (work == NULL || work->now == NULL)
+    return TRUE;
+  stands = kt_value_to_string (&work->now->values[field->index]);
+  theirs = kept != NULL && kept->type == KT_VALUE_JSON ? g_strdup (kept->v.text) : g_strdup ("null");
+  if (strcmp (stands, theirs) == 0)
+    return TRUE;
+  if (!find_writer (plan, work, field, NULL, &KT_ID_NIL, &author, error))
+    return FALSE;
+  _kt_set_json (item->now, "theirs", stands);
+  _kt_set_id (item->now, "theirs_by", &author.user);
+  _kt_set_text (item->now, "theirs_at", author.at);
+  _kt_set_int (item->now, "theirs_rev", author.seq);
+  return TRUE;
+}
+
 /* ---- all of them ---- */
 
 static gboolean
@@ -567,10 +624,61 @@ _kt_plan_review (KtPlan *plan, GError **error)
       if (work->op != NULL && !review_work (plan, work, error))
         return FALSE;
     }
+  if (g_strcmp0 (plan->mutation->resolution, "open") == 0)
+    {
+      KtWork *item = g_hash_table_lookup (plan->by_id, &plan->mutation->resolves);
+
+      if (item != NULL && item->now != NULL
+          && g_strcmp0 (kt_record_text (item->now, "state"), "open") == 0)
+        return ask_again (plan, item, error);
+    }
   return TRUE;
 }
 
 /* ---- settling ---- */
+
+/* The same question, open under another number: a person is not asked twice. */
+static gboolean
+find_twin (KtPlan *plan, const KtRecord *item, gboolean *twin, GError **error)
+{
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (plan->core->db,
+                "SELECT 1 FROM \"o_sync_conflict\" a JOIN \"o_sync_conflict\" b ON b.\"f_record\" = a.\"f_record\""
+                " AND b.\"f_kind\" = a.\"f_kind\" AND COALESCE(b.\"f_field\", '') = COALESCE(a.\"f_field\", '')"
+                " AND COALESCE(b.\"f_mine_device\", '') = COALESCE(a.\"f_mine_device\", '')"
+                " AND b.\"f_state\" = 'open' AND b.\"f_deleted_at\" IS NULL WHERE a.id = ?1",
+                error);
+  KtStep step;
+
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_id (stmt, 1, &item->id);
+  step = kt_stmt_step (stmt, error);
+  *twin = step == KT_STEP_ROW;
+  return step != KT_STEP_ERROR;
+}
+
+static gboolean
+reopen (KtPlan *plan, KtWork *work, GError **error)
+{
+  gboolean twin = FALSE;
+
+  if (g_strcmp0 (kt_record_text (work->now, "state"), "open") == 0)
+    {
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_CONFLICT,
+                           is_chinese (plan->actor->locale) ? "此项已重新打开"
+                                                            : "This question is open already");
+      return FALSE;
+    }
+  if (!find_twin (plan, work->now, &twin, error))
+    return FALSE;
+  if (twin)
+    return TRUE;
+  _kt_set_text (work->now, "state", "open");
+  _kt_set_id (work->now, "resolved_by", &KT_ID_NIL);
+  _kt_set_text (work->now, "resolved_at", NULL);
+  return TRUE;
+}
 
 gboolean
 _kt_plan_settle (KtPlan *plan, GError **error)
@@ -601,6 +709,8 @@ _kt_plan_settle (KtPlan *plan, GError **error)
       g_free (reason);
       return FALSE;
     }
+  if (g_strcmp0 (mutation->resolution, "open") == 0)
+    return reopen (plan, work, error);
   if (g_strcmp0 (kt_record_text (work->now, "state"), "open") != 0)
     {
       KtId by = KT_ID_NIL;
@@ -615,7 +725,7 @@ _kt_plan_settle (KtPlan *plan, GError **error)
       return FALSE;
     }
   state = kt_object_field (object, "state");
-  if (mutation->resolution == NULL || strcmp (mutation->resolution, "open") == 0
+  if (mutation->resolution == NULL
       || (state != NULL && kt_field_option (state, mutation->resolution) == NULL))
     {
       g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "A review item cannot be resolved as “%s”",

@@ -6,7 +6,7 @@
  *   kind         "mine"                               "theirs"
  *   field        write my value over what stands      what stands stays
  *   delete_edit  delete it after all                  it stays
- *   orphan       bring back what I refer to           it stays in the bin
+ *   orphan       bring back what I refer to           my record goes there too, or refers to nothing
  *   duplicate    keep both                            my record goes to the bin
  *   refused      try my change again                  give it up
  *
@@ -213,9 +213,36 @@ take_mine (KtLocal *local, const Case *c, KtMutation *mutation, GError **error)
   return TRUE;
 }
 
+/* What I refer to stays in the bin: what is nothing without it follows it there, anything else lets go of it. */
+static void
+let_go (const Case *c, KtMutation *mutation)
+{
+  const char *name = kt_record_text (c->item, "field");
+  const KtField *field =
+    c->object != NULL && name != NULL ? kt_object_field (c->object, name) : NULL;
+  g_auto (KtValue) mine = KT_VALUE_INIT;
+  KtPatch *patch;
+
+  /* Somebody has pointed it elsewhere meanwhile: it is no orphan any more. */
+  if (field == NULL || c->record == NULL || kt_record_deleted (c->record)
+      || !item_value (c, "mine", field, &mine, NULL)
+      || !kt_value_equal (&c->record->values[field->index], &mine))
+    return;
+  if (kt_merge_is_parent (field) || field->required)
+    {
+      kt_mutation_add (mutation, KT_MUTATE_DELETE, c->object, &c->id, c->record->rev, NULL);
+      return;
+    }
+  patch = kt_patch_new (c->object);
+  kt_patch_set (patch, field, &mine, &KT_VALUE_INIT);
+  kt_mutation_add (mutation, KT_MUTATE_UPDATE, c->object, &c->id, c->record->rev, patch);
+}
+
 static gboolean
 take_theirs (const Case *c, KtMutation *mutation)
 {
+  if (g_strcmp0 (c->kind, "orphan") == 0)
+    let_go (c, mutation);
   if (g_strcmp0 (c->kind, "duplicate") == 0 && c->record != NULL && !kt_record_deleted (c->record))
     kt_mutation_add (mutation, KT_MUTATE_DELETE, c->object, &c->id, c->record->rev, NULL);
   return TRUE;

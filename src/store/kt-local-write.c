@@ -209,7 +209,14 @@ write_resolution (KtLocal *local, const KtMutation *mutation, KtChanges *changes
         g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "This review item is no longer here");
       return FALSE;
     }
-  if (g_strcmp0 (kt_record_text (before, "state"), "open") != 0)
+  if (g_strcmp0 (mutation->resolution, "open") == 0
+      && g_strcmp0 (kt_record_text (before, "state"), "open") == 0)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT, "This review item is open already");
+      return FALSE;
+    }
+  if (g_strcmp0 (mutation->resolution, "open") != 0
+      && g_strcmp0 (kt_record_text (before, "state"), "open") != 0)
     {
       g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT, "This review item has been settled already");
       return FALSE;
@@ -375,6 +382,12 @@ _kt_mutation_inverse (const KtMutation *mutation, const char *at)
   KtMutation *inverse = kt_mutation_new (at, mutation->origin);
 
   inverse->batch = g_strdup (mutation->batch);
+  /* What was decided is asked again; what was asked again stays asked. */
+  if (!kt_id_is_nil (&mutation->resolves) && g_strcmp0 (mutation->resolution, "open") != 0)
+    {
+      inverse->resolves = mutation->resolves;
+      inverse->resolution = g_strdup ("open");
+    }
   for (guint i = mutation->ops->len; i > 0; i--)
     {
       const KtOp *op = g_ptr_array_index (mutation->ops, i - 1);
@@ -406,10 +419,36 @@ _kt_mutation_inverse (const KtMutation *mutation, const char *at)
   return inverse;
 }
 
+/* A question that is open, or no longer here, is not opened. */
+static gboolean
+fit_resolution (KtLocal *local, KtMutation *inverse, GError **error)
+{
+  const KtObject *object = kt_schema_object (local->schema, "sync_conflict");
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (KtRecord) item = NULL;
+
+  if (kt_id_is_nil (&inverse->resolves))
+    return TRUE;
+  item = object != NULL ? kt_table_load (local->db, object, &inverse->resolves, &failure) : NULL;
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  if (item == NULL || g_strcmp0 (kt_record_text (item, "state"), "open") == 0)
+    {
+      inverse->resolves = KT_ID_NIL;
+      g_clear_pointer (&inverse->resolution, g_free);
+    }
+  return TRUE;
+}
+
 /* Leaves out what is not as the mutation left it. */
 static gboolean
 fit_inverse (KtLocal *local, KtMutation *inverse, GError **error)
 {
+  if (!fit_resolution (local, inverse, error))
+    return FALSE;
   for (guint i = inverse->ops->len; i > 0; i--)
     {
       KtOp *op = g_ptr_array_index (inverse->ops, i - 1);
