@@ -6,7 +6,11 @@
  * its parameters are known from what was bound: int8, text or bytea, and left
  * to the server for NULL. Should other types be bound later it is prepared anew.
  * Integers and blobs go as binary, results come as text. A result is held whole
- * in memory, so that other statements can run meanwhile: ask for pages. */
+ * in memory, so that other statements can run meanwhile: ask for pages.
+ *
+ * A database that restarts takes its connections with it. What was in a transaction fails; whatever
+ * begins next, a transaction or a statement alone, makes the connection anew. Statements
+ * remember in which life of the connection they were prepared. */
 
 #define G_LOG_DOMAIN "kt-db"
 
@@ -38,11 +42,15 @@ typedef struct
 
   /* owned */
   PGconn *handle;
+  GMutex lock;        /* for cancel: other threads interrupt */
   PGcancel *cancel;
   char *collation;    /* with lower case for all of Unicode */
   GString *forgotten; /* DEALLOCATE … that could not be said yet */
 
+  KtDbFlags flags;
   guint n_statements;
+  guint life;       /* of the connection */
+  guint ready : 1;  /* the session is set up */
 } PgDb;
 
 typedef struct
@@ -71,6 +79,7 @@ typedef struct
 
   /* state */
   int row;
+  guint life; /* in which it was prepared */
   guint prepared : 1;
   guint refused : 1; /* text that no database should get */
 } PgStmt;
@@ -224,11 +233,11 @@ ask (PgDb *self, const char *sql)
 }
 
 static gboolean
-set_up (PgDb *self, KtDbFlags flags, GError **error)
+set_up (PgDb *self, GError **error)
 {
   g_autofree char *encoding = NULL;
   const char *session =
-    (flags & KT_DB_READ_ONLY) != 0 ? "SET default_transaction_read_only = on; " SESSION : SESSION;
+    (self->flags & KT_DB_READ_ONLY) != 0 ? "SET default_transaction_read_only = on; " SESSION : SESSION;
   PGresult *result;
   gboolean fine;
 
@@ -255,12 +264,36 @@ set_up (PgDb *self, KtDbFlags flags, GError **error)
   if (!fine)
     return FALSE;
 
+  g_free (self->collation);
   self->collation = ask (self, "SELECT collname FROM pg_collation WHERE collname IN"
                                " ('und-x-icu', 'C.UTF-8', 'C.utf8', 'en_US.utf8')"
                                " AND collencoding IN (-1, 6) ORDER BY collname DESC LIMIT 1");
   if (self->collation == NULL)
     self->collation = g_strdup ("default");
+  g_mutex_lock (&self->lock);
+  g_clear_pointer (&self->cancel, PQfreeCancel);
+  self->cancel = PQgetCancel (self->handle);
+  g_mutex_unlock (&self->lock);
+  self->ready = TRUE;
   return TRUE;
+}
+
+/* Outside a transaction: connected, again if need be. */
+static gboolean
+revive (PgDb *self, GError **error)
+{
+  if (self->ready && PQstatus (self->handle) == CONNECTION_OK)
+    return TRUE;
+  self->ready = FALSE;
+  self->life++;
+  g_string_truncate (self->forgotten, 0);
+  PQreset (self->handle);
+  if (PQstatus (self->handle) != CONNECTION_OK)
+    {
+      set_lost (self, error);
+      return FALSE;
+    }
+  return set_up (self, error);
 }
 
 static void
@@ -299,6 +332,8 @@ _kt_db_pg_open (const char *uri, KtDbFlags flags, GError **error)
                           PQhost (self->handle) != NULL ? PQhost (self->handle) : "");
   _kt_db_init (&self->base, &driver, name);
   self->forgotten = g_string_new (NULL);
+  self->flags = flags;
+  g_mutex_init (&self->lock);
   PQsetNoticeReceiver (self->handle, notice_cb, NULL);
   if (PQstatus (self->handle) != CONNECTION_OK)
     {
@@ -306,8 +341,7 @@ _kt_db_pg_open (const char *uri, KtDbFlags flags, GError **error)
       kt_db_close (&self->base);
       return NULL;
     }
-  self->cancel = PQgetCancel (self->handle);
-  if (!set_up (self, flags, error))
+  if (!set_up (self, error))
     {
       kt_db_close (&self->base);
       return NULL;
@@ -322,6 +356,7 @@ pg_close (KtDb *db)
 
   PQfreeCancel (self->cancel);
   PQfinish (self->handle);
+  g_mutex_clear (&self->lock);
   g_string_free (self->forgotten, TRUE);
   g_free (self->collation);
 }
@@ -332,18 +367,35 @@ pg_interrupt (KtDb *db)
   PgDb *self = (PgDb *) db;
   char message[256];
 
-  if (!PQcancel (self->cancel, message, sizeof message))
+  g_mutex_lock (&self->lock);
+  if (self->cancel != NULL && !PQcancel (self->cancel, message, sizeof message))
     g_debug ("PQcancel: %s", message);
+  g_mutex_unlock (&self->lock);
 }
 
 static gboolean
 pg_exec (KtDb *db, const char *sql, GError **error)
 {
   PgDb *self = (PgDb *) db;
-  g_autofree char *text = _kt_db_pg_text (sql, self->collation, NULL);
-  PGresult *result = PQexec (self->handle, text);
-  gboolean fine = is_fine (result);
+  g_autofree char *text = NULL;
+  PGresult *result;
+  gboolean fine;
 
+  if (!db->in_transaction && !revive (self, error))
+    return FALSE;
+  text = _kt_db_pg_text (sql, self->collation, NULL);
+  result = PQexec (self->handle, text);
+  fine = is_fine (result);
+  /* That it is lost is often noticed here, where nothing is lost with it. */
+  if (!fine && !db->in_transaction && g_str_has_prefix (sql, "BEGIN")
+      && PQstatus (self->handle) != CONNECTION_OK)
+    {
+      PQclear (result);
+      if (!revive (self, error))
+        return FALSE;
+      result = PQexec (self->handle, text);
+      fine = is_fine (result);
+    }
   if (!fine && strcmp (sql, "COMMIT") == 0 && PQstatus (self->handle) != CONNECTION_OK)
     g_set_error (error, KT_ERROR, KT_ERROR_NETWORK,
                  "The connection to %s was lost during a commit: it may or may not have been done",
@@ -385,6 +437,8 @@ deallocate (PgDb *self, PgStmt *stmt)
   PGTransactionStatusType status = PQtransactionStatus (self->handle);
 
   stmt->prepared = FALSE;
+  if (stmt->life != self->life)
+    return;
   g_string_append_printf (self->forgotten, "DEALLOCATE %s;", stmt->name);
   if (status != PQTRANS_IDLE && status != PQTRANS_INTRANS)
     return;
@@ -488,7 +542,7 @@ pg_bind_null (KtStmt *stmt, int i)
 static gboolean
 make_ready (PgDb *self, PgStmt *stmt, GError **error)
 {
-  gboolean fits = stmt->prepared;
+  gboolean fits = stmt->prepared && stmt->life == self->life;
   gboolean fine;
   PGresult *result;
 
@@ -508,6 +562,7 @@ make_ready (PgDb *self, PgStmt *stmt, GError **error)
     set_error (self, result, stmt->base.sql, error);
   PQclear (result);
   stmt->prepared = fine;
+  stmt->life = self->life;
   return fine;
 }
 
@@ -520,6 +575,8 @@ run (PgDb *self, PgStmt *stmt, GError **error)
                            "A text is not valid UTF-8 and cannot be stored");
       return FALSE;
     }
+  if (!self->base.in_transaction && !revive (self, error))
+    return FALSE;
   if (!make_ready (self, stmt, error))
     return FALSE;
   for (int i = 0; i < stmt->n_parameters; i++)

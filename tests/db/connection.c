@@ -519,6 +519,48 @@ test_a_lost_connection_is_said (Fixture *fixture, gconstpointer data)
   g_assert_false (kt_db_commit (other, &error));
 }
 
+/* What begins after it finds the database again: a server must not stay deaf because PostgreSQL restarted. */
+static void
+test_a_lost_connection_is_made_anew (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (KtDb) other = NULL;
+
+  if (!on_postgresql ())
+    {
+      g_test_skip ("PostgreSQL only");
+      return;
+    }
+  exec_ok (fixture->db, "CREATE TABLE v (n BIGINT)");
+  other = fixture_open_another (fixture);
+  for (guint turn = 0; turn < 4; turn++)
+    {
+      g_autoptr (GError) error = NULL;
+      gint64 pid = int_of (other, "SELECT pg_backend_pid()");
+
+      if (turn % 2 == 1)
+        {
+          begin_ok (other, KT_TX_WRITE);
+          kt_db_run (other, &error, "INSERT INTO v VALUES (?1)", KT_BIND_INT, (gint64) -1, KT_BIND_END);
+          g_assert_no_error (error);
+        }
+      kt_db_run (fixture->db, &error, "SELECT pg_terminate_backend(CAST(?1 AS int), 10000)", KT_BIND_INT, pid,
+                 KT_BIND_END);
+      g_assert_no_error (error);
+      if (turn % 2 == 1)
+        {
+          g_assert_cmpint (kt_db_run (other, NULL, "INSERT INTO v VALUES (?1)", KT_BIND_INT, (gint64) -2, KT_BIND_END),
+                           ==, -1);
+          g_assert_false (kt_db_commit (other, NULL));
+        }
+      begin_ok (other, KT_TX_WRITE);
+      kt_db_run (other, &error, "INSERT INTO v VALUES (?1)", KT_BIND_INT, (gint64) turn, KT_BIND_END);
+      g_assert_no_error (error);
+      commit_ok (other);
+      g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM v WHERE n >= 0"), ==, turn + 1);
+    }
+  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM v WHERE n < 0"), ==, 0);
+}
+
 static void
 test_a_server_that_is_not_there (Fixture *fixture, gconstpointer data)
 {
@@ -572,6 +614,7 @@ main (int argc, char **argv)
   ADD ("columns-are-listed", test_columns_are_listed);
   ADD ("text-folds-as-in-memory", test_text_folds_as_in_memory);
   ADD ("a-lost-connection-is-said", test_a_lost_connection_is_said);
+  ADD ("a-lost-connection-is-made-anew", test_a_lost_connection_is_made_anew);
   ADD ("a-server-that-is-not-there", test_a_server_that_is_not_there);
   ADD ("text-that-is-none-is-refused", test_text_that_is_none_is_refused);
 
