@@ -2,6 +2,7 @@
 #pragma once
 
 #include "db/kt-db.h"
+#include "db/kt-scan.h"
 
 G_BEGIN_DECLS
 
@@ -36,6 +37,8 @@ typedef struct
   const char *(*get_text) (KtStmt *stmt, int column, gsize *len);
   const void *(*get_blob) (KtStmt *stmt, int column, gsize *len);
   int         (*columns)  (KtStmt *stmt);
+  /* Runs a statement whose one column is kt_scan (…) with @n arguments. NULL: there is no such function. */
+  gboolean    (*scan)     (KtStmt *stmt, guint n, KtScanFunc func, gpointer data, GError **error);
 
   gboolean  (*backup)     (KtDb *db, const char *path, GError **error);
   gboolean  (*check)      (KtDb *db, gboolean thorough, GPtrArray *problems, GError **error);

@@ -37,8 +37,14 @@ typedef struct
   /* owned */
   sqlite3 *handle;
   int lock_fd;
+  KtCell *cells; /* of a scan under way */
+
+  /* borrowed, during a scan */
+  KtScanFunc scan_func;
+  gpointer scan_data;
 
   /* state */
+  guint n_cells;
   int interrupted; /* atomic: what waits for a lock looks here, too */
   gint64 busy_deadline;
 } SqliteDb;
@@ -373,6 +379,48 @@ fold_func (sqlite3_context *context, int n, sqlite3_value **values)
     }
 }
 
+/* An aggregate of all rows: its result is nothing, its arguments are handed on. */
+static void
+scan_step_func (sqlite3_context *context, int n, sqlite3_value **values)
+{
+  SqliteDb *self = sqlite3_user_data (context);
+
+  if (self->scan_func == NULL || (guint) n != self->n_cells)
+    return;
+  for (int i = 0; i < n; i++)
+    {
+      KtCell *cell = &self->cells[i];
+
+      switch (sqlite3_value_type (values[i]))
+        {
+        case SQLITE_INTEGER:
+          cell->type = KT_CELL_INT;
+          cell->v.integer = sqlite3_value_int64 (values[i]);
+          break;
+        case SQLITE_TEXT:
+          cell->type = KT_CELL_TEXT;
+          cell->v.bytes = sqlite3_value_text (values[i]);
+          cell->len = (guint) sqlite3_value_bytes (values[i]);
+          break;
+        case SQLITE_BLOB:
+          cell->type = KT_CELL_BLOB;
+          cell->v.bytes = sqlite3_value_blob (values[i]);
+          cell->len = (guint) sqlite3_value_bytes (values[i]);
+          break;
+        default:
+          cell->type = KT_CELL_NULL;
+          break;
+        }
+    }
+  self->scan_func (self->cells, self->scan_data);
+}
+
+static void
+scan_final_func (sqlite3_context *context)
+{
+  sqlite3_result_null (context);
+}
+
 static int
 busy_cb (void *data, int count)
 {
@@ -401,6 +449,8 @@ set_up (SqliteDb *self, KtDbFlags flags, GError **error)
   sqlite3_create_function_v2 (self->handle, "kt_fold", 1,
                               SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
                               fold_func, NULL, NULL, NULL);
+  sqlite3_create_function_v2 (self->handle, "kt_scan", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, self, NULL,
+                              scan_step_func, scan_final_func, NULL);
 
   /* No mmap: a bad disk or a cut file would end the program by a signal instead of an error, and
    * reading pages from the kernel's cache costs a list of a million rows some ten milliseconds. */
@@ -521,6 +571,7 @@ sqlite_close (KtDb *db)
     g_critical ("%s was closed with statements in use", db->name);
   if (self->lock_fd >= 0)
     close (self->lock_fd);
+  g_clear_pointer (&self->cells, g_free);
 }
 
 static void
@@ -691,6 +742,25 @@ sqlite_get_blob (KtStmt *stmt, int column, gsize *len)
   return data != NULL ? data : "";
 }
 
+static gboolean
+sqlite_scan (KtStmt *stmt, guint n, KtScanFunc func, gpointer data, GError **error)
+{
+  SqliteDb *self = (SqliteDb *) stmt->db;
+  KtStep step;
+
+  g_assert (self->scan_func == NULL);
+  if (self->n_cells < n)
+    self->cells = g_renew (KtCell, self->cells, n);
+  self->n_cells = n;
+  self->scan_func = func;
+  self->scan_data = data;
+  do
+    step = kt_stmt_step (stmt, error);
+  while (step == KT_STEP_ROW);
+  self->scan_func = NULL;
+  return step == KT_STEP_DONE;
+}
+
 static int
 sqlite_columns (KtStmt *stmt)
 {
@@ -822,6 +892,7 @@ static const KtDbDriver driver = {
   .get_text = sqlite_get_text,
   .get_blob = sqlite_get_blob,
   .columns = sqlite_columns,
+  .scan = sqlite_scan,
   .backup = sqlite_backup,
   .check = sqlite_check,
 };

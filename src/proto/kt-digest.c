@@ -145,15 +145,6 @@ begin_record (Bytes *bytes, const KtObject *object, const guint8 *id)
   put (bytes, "", 1);
 }
 
-static inline guint64
-read_number (const guint8 *bytes)
-{
-  guint64 number;
-
-  memcpy (&number, bytes, sizeof number);
-  return GUINT64_FROM_BE (number);
-}
-
 static void
 end_record (Bytes *bytes, KtDigest *out)
 {
@@ -240,8 +231,12 @@ is_there (const KtField *field, const KtCell *cell)
       return cell[0].type == KT_CELL_BLOB && cell[0].len == 16;
     case KT_VALUE_ANY:
       return cell[0].type == KT_CELL_BLOB && cell[0].len == 16 && cell[1].type == KT_CELL_TEXT;
+    case KT_VALUE_TEXT:
+    case KT_VALUE_LIST:
+    case KT_VALUE_JSON:
+      return cell[0].type == KT_CELL_TEXT;
     default:
-      return cell[0].type != KT_CELL_NULL;
+      return cell[0].type == KT_CELL_INT;
     }
 }
 
@@ -329,32 +324,6 @@ kt_digest_cells (const KtObject *object, const KtCell *cells, KtDigest *out)
 /* ---- sums ---- */
 
 void
-kt_digest_join (KtDigest *digest, const KtDigest *other)
-{
-  guint64 low;
-
-  g_return_if_fail (digest != NULL && other != NULL);
-
-  low = digest->low + other->low;
-  digest->high += other->high + (low < digest->low);
-  digest->low = low;
-  digest->records += other->records;
-}
-
-void
-kt_digest_leave (KtDigest *digest, const KtDigest *other)
-{
-  guint64 low;
-
-  g_return_if_fail (digest != NULL && other != NULL);
-
-  low = digest->low - other->low;
-  digest->high -= other->high + (low > digest->low);
-  digest->low = low;
-  digest->records -= other->records;
-}
-
-void
 kt_digest_add (KtDigest *digest, const KtRecord *record)
 {
   KtDigest one;
@@ -363,29 +332,6 @@ kt_digest_add (KtDigest *digest, const KtRecord *record)
 
   kt_digest_of (record, &one);
   kt_digest_join (digest, &one);
-}
-
-gboolean
-kt_digest_equal (const KtDigest *a, const KtDigest *b)
-{
-  return a->records == b->records && a->high == b->high && a->low == b->low;
-}
-
-void
-kt_digest_put (const KtDigest *digest, guint8 out[KT_DIGEST_BYTES])
-{
-  guint64 high = GUINT64_TO_BE (digest->high), low = GUINT64_TO_BE (digest->low);
-
-  memcpy (out, &high, sizeof high);
-  memcpy (out + sizeof high, &low, sizeof low);
-}
-
-void
-kt_digest_get (const guint8 *bytes, guint64 records, KtDigest *out)
-{
-  out->records = records;
-  out->high = read_number (bytes);
-  out->low = read_number (bytes + 8);
 }
 
 /* ---- text ---- */

@@ -3,6 +3,7 @@
 
 #include "base/kt-cell.h"
 #include "base/kt-record.h"
+#include "base/kt-sum.h"
 
 G_BEGIN_DECLS
 
@@ -14,16 +15,8 @@ G_BEGIN_DECLS
  * added modulo 2^128 over the records: a sum does not care for order, its parts add up, and what was added can be
  * taken away again. rev and rid are not content. Only comparable between ends with the same schema digest.
  *
- * Fast, because it is made of all records of a scope: a record costs 0.6 µs (docs/benchmarks.md). */
-typedef struct
-{
-  guint64 records;
-  guint64 high, low;
-} KtDigest;
-
-#define KT_DIGEST_BYTES     16
+ * Fast, because it is made of all records of a scope: a record costs less than a microsecond (docs/benchmarks.md). */
 #define KT_DIGEST_HEX_SIZE  33     /* 32 digits and NUL */
-#define KT_DIGEST_CHILDREN  256
 #define KT_DIGEST_MAX_UNDER 5      /* bytes of the id that name a branch; all in the last group of its text */
 #define KT_DIGEST_LEAVES    2000   /* a branch of so many records or fewer is answered record by record */
 
@@ -34,15 +27,9 @@ void     kt_digest_cells  (const KtObject *object, const KtCell *cells, KtDigest
 guint    kt_digest_n_cells (const KtObject *object);
 
 void     kt_digest_add    (KtDigest *digest, const KtRecord *record);
-void     kt_digest_join   (KtDigest *digest, const KtDigest *other);
-/* Takes away what was added. */
-void     kt_digest_leave  (KtDigest *digest, const KtDigest *other);
-gboolean kt_digest_equal  (const KtDigest *a, const KtDigest *b);
 char    *kt_digest_string (const KtDigest *digest);                            /* "RECORDS:32 hex", g_free */
 void     kt_digest_hex    (const KtDigest *digest, char out[KT_DIGEST_HEX_SIZE]);  /* the 32 hex alone */
 gboolean kt_digest_parse  (const char *text, KtDigest *out);                   /* of kt_digest_string; FALSE leaves *out */
-void     kt_digest_put    (const KtDigest *digest, guint8 out[KT_DIGEST_BYTES]);   /* the sum alone, as a database keeps it */
-void     kt_digest_get    (const guint8 *bytes, guint64 records, KtDigest *out);
 
 /* ---- the tree: records by the last bytes of their id, which are random whatever made the first ones ----
  * A branch is named by the hex of the last bytes of the ids in it, as they stand at the end of the id's text:
