@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/kt-error.h"
+#include "server/kt-core-private.h"
+
+/* What must be true, worked out without any of the code that makes it true: from the deeds that people were told of, the
+ * server's ledger read as rows, and the tables of both sides. The merge is not called here: its table of policies is
+ * written down once more, in a page. */
+
+/* ---- at every step ---- */
+
+static gint64
+count_of (KtDb *db, const char *sql)
+{
+  gint64 n = -1;
+
+  return kt_db_get_int (db, 0, &n, NULL, sql, KT_BIND_END) ? n : -1;
+}
+
+void
+sim_check_device (SimDevice *device)
+{
+  Sim *sim = device->sim;
+  gint64 seq, half;
+
+  if (device->local == NULL || sim_disk_dead (device->disk) || !kt_local_ready (device->local))
+    return;
+  seq = kt_local_seq (device->local);
+  if (seq < device->seq)
+    sim_fail (sim, "P5", "%s went back from %d to %d", device->name, (int) device->seq, (int) seq);
+  device->seq = seq;
+  half = count_of (kt_local_db (device->local),
+                   "SELECT (SELECT count(*) FROM o_person a WHERE f_pair IS NOT NULL AND NOT EXISTS"
+                   " (SELECT 1 FROM o_job b WHERE b.f_pair = a.f_pair))"
+                   " + (SELECT count(*) FROM o_job b WHERE f_pair LIKE 'p%' AND NOT EXISTS"
+                   " (SELECT 1 FROM o_person a WHERE a.f_pair = b.f_pair))");
+  if (half > 0)
+    sim_fail (sim, "P5", "%s shows half a mutation", device->name);
+}
+
+/* ---- the ledger, told again ---- */
+
+typedef struct
+{
+  const char *word; /* of the field */
+  enum
+  {
+    REVIEW,
+    LATEST,
+    SERVER,
+    UNION,
+    SUM,
+    TEXT,
+    STATE
+  } policy;
+} Policy;
+
+static const Policy policies[] = {
+  { "motto", LATEST }, { "slogan", LATEST }, { "pair", LATEST }, { "done", LATEST },
+  { "credit", SERVER }, { "tags", UNION },   { "visits", SUM },  { "calls", SUM },
+  { "hours", SUM },     { "notes", TEXT },   { "stage", STATE },
+};
+
+typedef struct
+{
+  Sim *sim;
+  GHashTable *values;  /* "uuid field" → JSON */
+  GHashTable *changes; /* uuid → GArray of Touch: who changed it when */
+  GHashTable *ends;    /* at → End */
+} Story;
+
+typedef struct
+{
+  gint64 seq;
+  KtId device;
+  gboolean deleted;
+} Touch;
+
+/* What became of a deed. */
+typedef struct
+{
+  gint64 seq;     /* of the decision that was not a refusal; 0: none */
+  guint refusals; /* commits */
+  gint64 last;
+} End;
+
+static int
+policy_of (const char *field)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (policies); i++)
+    if (strcmp (policies[i].word, field) == 0)
+      return policies[i].policy;
+  return REVIEW;
+}
+
+static gint64
+number (const char *json)
+{
+  return json == NULL || strcmp (json, "null") == 0 ? 0 : g_ascii_strtoll (json, NULL, 10);
+}
+
+static gboolean
+has_word (const char *list, const char *word)
+{
+  g_autofree char *quoted = g_strdup_printf ("\"%s\"", word);
+
+  return strstr (list, quoted) != NULL;
+}
+
+/* Every word of @all says whether it must be in the result. */
+static gboolean
+union_is_right (const char *base, const char *mine, const char *theirs, const char *result)
+{
+  const char *all[] = { base, mine, theirs, result };
+
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    {
+      KtJson *json = kt_json_parse (all[i], -1, NULL);
+      gboolean right = TRUE;
+
+      for (guint k = 0; k < kt_json_length (json) && right; k++)
+        {
+          const char *word = kt_json_string (kt_json_at (json, k), NULL);
+          gboolean in_base = has_word (base, word);
+          gboolean in_mine = has_word (mine, word);
+          gboolean want = (has_word (theirs, word) && !(in_base && !in_mine))
+                          || (in_mine && !in_base);
+
+          right = has_word (result, word) == want;
+        }
+      kt_json_unref (json);
+      if (!right)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+lines_are_in (const char *side, const char *base, const char *result)
+{
+  KtJson *one = kt_json_parse (side, -1, NULL);
+  KtJson *old = kt_json_parse (base, -1, NULL);
+  KtJson *whole = kt_json_parse (result, -1, NULL);
+  const char *text = kt_json_string (one, NULL);
+  g_auto (GStrv) lines = g_strsplit (text != NULL ? text : "", "\n", -1);
+  g_auto (GStrv) before = g_strsplit (kt_json_string (old, NULL) != NULL ? kt_json_string (old, NULL) : "",
+                                      "\n", -1);
+  g_auto (GStrv) after = g_strsplit (kt_json_string (whole, NULL) != NULL ? kt_json_string (whole, NULL) : "",
+                                     "\n", -1);
+  gboolean right = TRUE;
+
+  for (guint i = 0; lines[i] != NULL && right; i++)
+    right = g_strv_contains ((const char *const *) before, lines[i])
+            || g_strv_contains ((const char *const *) after, lines[i]);
+  kt_json_unref (one);
+  kt_json_unref (old);
+  kt_json_unref (whole);
+  return right;
+}
+
+static gboolean
+step_is_allowed (const char *from, const char *to)
+{
+  static const char *const steps[][2] = { { "\"new\"", "\"open\"" },  { "\"new\"", "\"lost\"" },
+                                          { "\"open\"", "\"won\"" },  { "\"open\"", "\"lost\"" },
+                                          { "\"lost\"", "\"open\"" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    if (strcmp (steps[i][0], from) == 0 && strcmp (steps[i][1], to) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* P6: whether @result may come of base, mine and theirs. */
+static gboolean
+is_legal (const char *field,
+          const char *base,
+          const char *mine,
+          const char *theirs,
+          const char *result,
+          const char *outcome)
+{
+  gboolean review = strcmp (outcome, "review") == 0;
+
+  if (policy_of (field) == SUM)
+    return number (result) == number (theirs) + number (mine) - number (base);
+  if (strcmp (mine, theirs) == 0 || strcmp (base, theirs) == 0)
+    return strcmp (result, mine) == 0 && !review;
+  if (strcmp (mine, base) == 0)
+    return strcmp (result, theirs) == 0 && !review;
+  switch (policy_of (field))
+    {
+    case LATEST:
+      return strcmp (result, mine) == 0;
+    case SERVER:
+      return strcmp (result, theirs) == 0 && strcmp (outcome, "superseded") == 0;
+    case UNION:
+      return union_is_right (base, mine, theirs, result);
+    case TEXT:
+      return review ? strcmp (result, theirs) == 0
+                    : lines_are_in (mine, base, result) && lines_are_in (theirs, base, result);
+    case STATE:
+      return step_is_allowed (theirs, mine) ? strcmp (result, mine) == 0
+                                            : review && strcmp (result, theirs) == 0;
+    default:
+      return review && strcmp (result, theirs) == 0;
+    }
+}
+
+static char *
+json_at (const KtJson *list, guint n)
+{
+  return n < kt_json_length (list) ? kt_json_to_string (kt_json_at (list, n), FALSE) : NULL;
+}
+
+static const char *
+value_of (Story *story, const char *id, const char *field)
+{
+  g_autofree char *key = g_strconcat (id, " ", field, NULL);
+  const char *value = g_hash_table_lookup (story->values, key);
+
+  return value != NULL ? value : "null";
+}
+
+static const SimOp *
+op_of (const SimDeed *deed, const KtId *id)
+{
+  for (guint i = 0; deed != NULL && i < deed->ops->len; i++)
+    if (kt_id_equal (&g_array_index (deed->ops, SimOp, i).id, id))
+      return &g_array_index (deed->ops, SimOp, i);
+  return NULL;
+}
+
+static const SimWrite *
+write_of (const SimOp *op, const char *field)
+{
+  for (guint i = 0; op != NULL && i < op->writes->len; i++)
+    if (strcmp (g_array_index (op->writes, SimWrite, i).field, field) == 0)
+      return &g_array_index (op->writes, SimWrite, i);
+  return NULL;
+}
+
+typedef struct
+{
+  gint64 seq;
+  const char *at, *kind, *outcome, *object;
+  gboolean effect;
+  KtId id, device;
+  char id_text[KT_ID_TEXT_SIZE];
+} Row;
+
+static void
+tell_field (Story *story, const Row *row, const SimOp *op, const char *field, const KtJson *change)
+{
+  Sim *sim = story->sim;
+  g_autofree char *theirs = json_at (change, 0);
+  g_autofree char *result = json_at (change, 1);
+  g_autofree char *outcome = json_at (change, 2);
+  g_autofree char *kept = json_at (change, 3);
+  g_autofree char *word = NULL;
+  const SimWrite *write = write_of (op, field);
+  const char *stood = value_of (story, row->id_text, field);
+
+  word = g_strndup (outcome + 1, strlen (outcome) - 2);
+  if (row->effect && strcmp (stood, theirs) != 0)
+    sim_fail (sim, "P6", "commit %d: %s of %s stood as %s, the ledger says %s", (int) row->seq,
+              field, row->id_text, stood, theirs);
+  if (write != NULL)
+    {
+      if (strcmp (kept != NULL ? kept : result, write->after) != 0)
+        sim_fail (sim, "P2", "commit %d: %s of %s was written as %s, the ledger has %s",
+                  (int) row->seq, field, row->id_text, write->after, kept != NULL ? kept : result);
+      else if (strcmp (row->outcome, "refused") != 0
+               && !is_legal (field, write->before, write->after, theirs, result, word))
+        sim_fail (sim, "P6", "commit %d: %s of %s: base %s, mine %s, theirs %s makes %s (%s)",
+                  (int) row->seq, field, row->id_text, write->before, write->after, theirs, result,
+                  word);
+    }
+  if (row->effect)
+    g_hash_table_insert (story->values, g_strconcat (row->id_text, " ", field, NULL),
+                         g_steal_pointer (&result));
+}
+
+/* P7, from who changed the record after what the person had seen. */
+static void
+tell_bin (Story *story, const Row *row, const SimOp *op, gboolean was_deleted)
+{
+  Sim *sim = story->sim;
+  GArray *touches = g_hash_table_lookup (story->changes, row->id_text);
+  gboolean foreign_edit = FALSE, foreign_delete = FALSE;
+  gboolean deleted = strcmp (value_of (story, row->id_text, "deleted_at"), "null") != 0;
+
+  if (op == NULL || strcmp (row->outcome, "refused") == 0)
+    return;
+  for (guint i = 0; touches != NULL && i < touches->len; i++)
+    {
+      const Touch *touch = &g_array_index (touches, Touch, i);
+
+      if (touch->seq <= op->base_rev || kt_id_equal (&touch->device, &row->device))
+        continue;
+      if (touch->deleted)
+        foreign_delete = TRUE;
+      else
+        foreign_edit = TRUE;
+    }
+  if (op->kind == KT_MUTATE_DELETE && !was_deleted && foreign_edit
+      && (deleted || strcmp (row->outcome, "review") != 0))
+    sim_fail (sim, "P7", "commit %d: a delete of %s won over an edit it had not seen",
+              (int) row->seq, row->id_text);
+  if (op->kind == KT_MUTATE_DELETE && !was_deleted && !foreign_edit && !foreign_delete && !deleted)
+    sim_fail (sim, "P7", "commit %d: a delete of %s had no effect", (int) row->seq, row->id_text);
+  if (op->kind == KT_MUTATE_UPDATE && was_deleted && foreign_delete && deleted)
+    sim_fail (sim, "P7", "commit %d: an edit of %s was lost in the bin", (int) row->seq,
+              row->id_text);
+}
+
+static void
+tell_end (Story *story, const Row *row)
+{
+  Sim *sim = story->sim;
+  End *end = g_hash_table_lookup (story->ends, row->at);
+
+  if (end == NULL)
+    {
+      end = g_new0 (End, 1);
+      g_hash_table_insert (story->ends, g_strdup (row->at), end);
+    }
+  if (strcmp (row->outcome, "refused") == 0)
+    {
+      end->refusals += end->last != row->seq;
+      end->last = row->seq;
+      return;
+    }
+  if (end->seq != 0 && end->seq != row->seq)
+    sim_fail (sim, "P3", "the mutation of %s was done in commit %d and again in %d", row->at,
+              (int) end->seq, (int) row->seq);
+  end->seq = row->seq;
+}
+
+static void
+tell_row (Story *story, const Row *row, const char *changes)
+{
+  Sim *sim = story->sim;
+  const SimDeed *deed =
+    row->at != NULL ? g_hash_table_lookup (sim->deeds_by_at, row->at) : NULL;
+  gboolean derived = strcmp (row->kind, "derive") == 0 || strcmp (row->kind, "settle") == 0;
+  const SimOp *op = derived ? NULL : op_of (deed, &row->id);
+  gboolean was_deleted = strcmp (value_of (story, row->id_text, "deleted_at"), "null") != 0;
+  KtJson *json = kt_json_parse (changes, -1, NULL);
+  Touch touch = { row->seq, row->device, FALSE };
+
+  if (deed != NULL && (!derived || deed->ops->len == 0))
+    tell_end (story, row);
+  for (guint i = 0; i < kt_json_length (json) && !sim_failed (sim); i++)
+    tell_field (story, row, op, kt_json_key_at (json, i), kt_json_at (json, i));
+  /* What is not in the row must be what stood already. */
+  for (guint i = 0; op != NULL && row->outcome[2] != 'f' && i < op->writes->len; i++)
+    {
+      const SimWrite *write = &g_array_index (op->writes, SimWrite, i);
+
+      if (kt_json_get (json, write->field) == NULL
+          && strcmp (value_of (story, row->id_text, write->field), write->after) != 0)
+        sim_fail (sim, "P2", "commit %d: %s of %s was written as %s and is nowhere", (int) row->seq,
+                  write->field, row->id_text, write->after);
+    }
+  kt_json_unref (json);
+  tell_bin (story, row, op, was_deleted);
+  if (row->effect && !derived)
+    {
+      GArray *touches = g_hash_table_lookup (story->changes, row->id_text);
+
+      if (touches == NULL)
+        {
+          touches = g_array_new (FALSE, FALSE, sizeof (Touch));
+          g_hash_table_insert (story->changes, g_strdup (row->id_text), touches);
+        }
+      touch.deleted = strcmp (row->kind, "delete") == 0;
+      g_array_append_val (touches, touch);
+    }
+}
+
+static void
+tell (Story *story)
+{
+  Sim *sim = story->sim;
+  KT_STMT_SCOPE *stmt = NULL;
+  gint64 last = 0;
+
+  stmt = kt_db_stmt (kt_core_db (sim->core),
+                     "SELECT seq, device_at, kind, outcome, object, effect, id, device, changes"
+                     " FROM kt_ledger ORDER BY seq, idx",
+                     NULL);
+  if (stmt == NULL)
+    {
+      sim_fail (sim, "P2", "the ledger cannot be read");
+      return;
+    }
+  while (kt_stmt_step (stmt, NULL) == KT_STEP_ROW && !sim_failed (sim))
+    {
+      Row row = { kt_stmt_int (stmt, 0),  kt_stmt_text (stmt, 1), kt_stmt_text (stmt, 2),
+                  kt_stmt_text (stmt, 3), kt_stmt_text (stmt, 4), kt_stmt_int (stmt, 5) != 0 };
+
+      if (row.seq > last + 1)
+        sim_fail (sim, "P3", "no commit %d in the ledger", (int) last + 1);
+      last = row.seq;
+      if (!kt_stmt_id (stmt, 6, &row.id))
+        continue;
+      kt_stmt_id (stmt, 7, &row.device);
+      kt_id_format (&row.id, row.id_text);
+      tell_row (story, &row, kt_stmt_text (stmt, 8));
+    }
+}
+
+/* ---- P2, P3: every deed has one end ---- */
+
+/* Number of entries, of all devices, that still hold it. */
+static guint
+held (Sim *sim, const SimDeed *deed, gboolean *parked)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < sim->n_devices; i++)
+    {
+      g_autoptr (GPtrArray) outbox = kt_local_outbox (sim->devices[i]->local, 0, NULL);
+
+      for (guint k = 0; outbox != NULL && k < outbox->len; k++)
+        {
+          const KtOutboxEntry *entry = outbox->pdata[k];
+
+          if (strcmp (entry->mutation->at, deed->at) != 0)
+            continue;
+          n++;
+          *parked = entry->state == KT_OUTBOX_PARKED
+                    || g_strcmp0 (entry->reason_code, "waiting") == 0;
+        }
+    }
+  return n;
+}
+
+static void
+check_deeds (Story *story)
+{
+  Sim *sim = story->sim;
+
+  for (guint i = 0; i < sim->deeds->len && !sim_failed (sim); i++)
+    {
+      const SimDeed *deed = sim->deeds->pdata[i];
+      const End *end = g_hash_table_lookup (story->ends, deed->at);
+      gboolean parked = FALSE;
+      guint n;
+
+      if (end != NULL && end->seq != 0)
+        {
+          if (deed->fate == SIM_TAKEN_BACK || deed->fate == SIM_GIVEN_UP)
+            sim_fail (sim, "P3", "deed %u was taken back, and commit %d has it", deed->n,
+                      (int) end->seq);
+          continue;
+        }
+      if (deed->fate != SIM_KEPT)
+        continue;
+      n = held (sim, deed, &parked);
+      if (n == 0)
+        sim_fail (sim, "P2", "deed %u of d%u (%s) is lost: %s", deed->n, deed->device, deed->at,
+                  end != NULL ? "refused, and not kept by the device" : "nobody has it");
+      else if (!parked)
+        sim_fail (sim, "P2", "deed %u of d%u (%s) is neither sent nor parked", deed->n,
+                  deed->device, deed->at);
+    }
+}
+
+/* The counters know of every edit whether it was done twice, or not. */
+static void
+check_sums (Story *story)
+{
+  Sim *sim = story->sim;
+  g_autoptr (GHashTable) sums = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  GHashTableIter iter;
+  gpointer key, value;
+
+  for (guint i = 0; i < sim->deeds->len; i++)
+    {
+      const SimDeed *deed = sim->deeds->pdata[i];
+      const End *end = g_hash_table_lookup (story->ends, deed->at);
+
+      if (end == NULL || end->seq == 0)
+        continue;
+      for (guint k = 0; k < deed->ops->len; k++)
+        {
+          const SimOp *op = &g_array_index (deed->ops, SimOp, k);
+          char id[KT_ID_TEXT_SIZE];
+
+          kt_id_format (&op->id, id);
+          for (guint f = 0; f < op->writes->len; f++)
+            {
+              const SimWrite *write = &g_array_index (op->writes, SimWrite, f);
+              char *name;
+              gint64 *sum;
+
+              if (policy_of (write->field) != SUM)
+                continue;
+              name = g_strconcat (op->object, " ", id, " ", write->field, NULL);
+              sum = g_hash_table_lookup (sums, name);
+              if (sum == NULL)
+                {
+                  sum = g_new0 (gint64, 1);
+                  g_hash_table_insert (sums, g_strdup (name), sum);
+                }
+              *sum += number (write->after) - number (write->before);
+              g_free (name);
+            }
+        }
+    }
+  g_hash_table_iter_init (&iter, sums);
+  while (g_hash_table_iter_next (&iter, &key, &value) && !sim_failed (sim))
+    {
+      g_auto (GStrv) parts = g_strsplit (key, " ", 3);
+      g_autofree char *sql =
+        g_strdup_printf ("SELECT f_%s FROM o_%s WHERE id = ?1", parts[2], parts[0]);
+      gint64 stands = 0;
+      KtId id;
+
+      kt_id_parse (parts[1], -1, &id);
+      kt_db_get_int (kt_core_db (sim->core), 0, &stands, NULL, sql, KT_BIND_ID, &id, KT_BIND_END);
+      if (stands != *(gint64 *) value)
+        sim_fail (sim, "P3", "%s is %d; the edits that were done make %d", (char *) key,
+                  (int) stands, (int) *(gint64 *) value);
+    }
+}
+
+/* ---- P4: both hold the same ---- */
+
+static void
+check_digests (SimDevice *device)
+{
+  Sim *sim = device->sim;
+  g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_DIGEST);
+  KtReply *reply;
+  KtJson *json;
+  guint n;
+  const KtObject *const *objects = kt_schema_objects (kt_local_schema (device->local), &n);
+
+  request->token = kt_session_token (device->local, NULL);
+  reply = kt_core_handle (sim->core, request);
+  json = reply->body != NULL
+           ? kt_json_parse (g_bytes_get_data (reply->body, NULL),
+                            (gssize) g_bytes_get_size (reply->body), NULL)
+           : NULL;
+  if (reply->status != 200)
+    sim_fail (sim, "P4", "%s gets no digest: %u", device->name, reply->status);
+  for (guint i = 0; i < n && !sim_failed (sim); i++)
+    {
+      const KtJson *entry = kt_json_get (kt_json_get (json, "objects"), objects[i]->name);
+      KtDigest digest = { 0 };
+      g_autofree char *text = NULL;
+
+      if (objects[i]->sync == KT_SYNC_DEMAND || entry == NULL)
+        continue;
+      kt_local_digest (device->local, objects[i], &digest, NULL);
+      text = kt_digest_string (&digest);
+      if (g_strcmp0 (text, kt_json_get_string (entry, "digest", NULL)) != 0)
+        sim_fail (sim, "P4", "%s and the server do not hold the same %s: %s, %s", device->name,
+                  objects[i]->name, text, kt_json_get_string (entry, "digest", NULL));
+    }
+  kt_json_unref (json);
+  kt_reply_free (reply);
+}
+
+static void
+check_sound (Sim *sim)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) problems = kt_core_check (sim->core, &error);
+
+  if (problems == NULL || problems->len > 0)
+    sim_fail (sim, "S", "the server's database is not sound: %s",
+              problems != NULL ? (char *) problems->pdata[0] : error->message);
+  for (guint i = 0; i < sim->n_devices && !sim_failed (sim); i++)
+    {
+      SimDevice *device = sim->devices[i];
+      g_autoptr (GPtrArray) found = kt_local_check (device->local, FALSE, NULL);
+
+      if (found == NULL || found->len > 0)
+        sim_fail (sim, "I", "%s is not sound: %s", device->name,
+                  found != NULL ? (char *) found->pdata[0] : "it cannot be checked");
+    }
+}
+
+void
+sim_check_all (Sim *sim)
+{
+  Story story = { sim, g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free),
+                  g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                         (GDestroyNotify) g_array_unref),
+                  g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free) };
+
+  tell (&story);
+  if (!sim_failed (sim))
+    check_deeds (&story);
+  if (!sim_failed (sim))
+    check_sums (&story);
+  for (guint i = 0; i < sim->n_devices && !sim_failed (sim); i++)
+    check_digests (sim->devices[i]);
+  if (!sim_failed (sim))
+    check_sound (sim);
+  g_hash_table_unref (story.values);
+  g_hash_table_unref (story.changes);
+  g_hash_table_unref (story.ends);
+}
