@@ -228,7 +228,7 @@ sim_act (Sim *sim, const SimAction *action)
   g_rand_set_seed (sim->rand, action->salt);
   device->clock.monotonic_us += 200000;
   device->clock.wall_us += 200000;
-  sim->clock.wall_us += 200000;
+  sim->clock->wall_us += 200000;
   sim->steps++;
   sim_say (sim, "%u %s %s", action->index, sim_action_name (action->kind), device->name);
   if (sim->coverage != NULL)
@@ -329,7 +329,7 @@ sim_act (Sim *sim, const SimAction *action)
       jump (sim, &device->clock);
       break;
     case SIM_SERVER_CLOCK:
-      jump (sim, &sim->clock);
+      jump (sim, sim->clock);
       break;
     case SIM_WAIT:
       device->clock.monotonic_us += 60 * G_USEC_PER_SEC;
@@ -352,6 +352,16 @@ sim_act (Sim *sim, const SimAction *action)
 
 /* ---- the end ---- */
 
+/* Only a start says what is really there. */
+static gboolean
+has_doubts (Sim *sim)
+{
+  for (guint i = 0; i < sim->deeds->len; i++)
+    if (((SimDeed *) sim->deeds->pdata[i])->fate == SIM_DOUBTFUL)
+      return TRUE;
+  return FALSE;
+}
+
 static void
 heal (Sim *sim)
 {
@@ -368,15 +378,13 @@ heal (Sim *sim)
       device->full = FALSE;
       while (device->late->len > 0 && !sim_failed (sim))
         arrive_late (device);
-      if (g_rand_boolean (sim->rand))
+      if (g_rand_int_range (sim->rand, 0, 6) == 0 || has_doubts (sim))
         {
           sim_close_device (device, SIM_KILL);
           sim_open_device (device);
         }
       if (device->local == NULL)
         sim_open_device (device);
-      if (device->local != NULL)
-        sim_people_settle_doubts (device);
     }
 }
 

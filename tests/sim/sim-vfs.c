@@ -8,6 +8,7 @@
 
 #define PAGE 4096
 #define SECTOR 512
+#define SHM_BLOCK 32768 /* what SQLite maps at a time */
 
 typedef struct
 {
@@ -412,7 +413,8 @@ sim_shm_map (sqlite3_file *base, int n, int size, int extend, void volatile **ou
       return SQLITE_OK;
     }
   while (n >= (int) file->shm->len)
-    g_ptr_array_add (file->shm, g_malloc0 ((gsize) size));
+    g_ptr_array_add (file->shm, g_malloc0 (SHM_BLOCK));
+  g_assert (size == SHM_BLOCK);
   *out = file->shm->pdata[n];
   return SQLITE_OK;
 }
@@ -605,12 +607,32 @@ sim_disk_free (SimDisk *disk)
   g_free (disk);
 }
 
+/* What is open stays, empty; SQLite keeps pointers into the shared memory. */
+static gboolean
+empty_or_remove (gpointer path, gpointer data, gpointer disk)
+{
+  File *file = data;
+
+  if (file->disk != disk)
+    return FALSE;
+  if (file->handles == 0)
+    return TRUE;
+  content_resize (&file->cur, 0);
+  content_resize (&file->dur, 0);
+  file->dirty = FALSE;
+  for (guint i = 0; i < file->shm->len; i++)
+    memset (file->shm->pdata[i], 0, SHM_BLOCK);
+  return FALSE;
+}
+
 static void
 load_content (SimDisk *disk, const char *name, const char *suffix, const Content *content)
 {
   g_autofree char *path = g_strconcat (disk->dir, "/", name, suffix, NULL);
-  File *file = file_new (path);
+  File *file = g_hash_table_lookup (files, path);
 
+  if (file == NULL)
+    file = file_new (path);
   content_set (&file->cur, content);
   content_set (&file->dur, content);
 }
@@ -618,13 +640,19 @@ load_content (SimDisk *disk, const char *name, const char *suffix, const Content
 void
 sim_disk_load (SimDisk *disk, const char *name, SimImage *image)
 {
-  g_hash_table_foreach_remove (files, is_on, disk);
+  g_hash_table_foreach_remove (files, empty_or_remove, disk);
   load_content (disk, name, "", &image->db);
   if (image->has_wal)
     load_content (disk, name, "-wal", &image->wal);
   disk->doom = disk->fail = 0;
   disk->dead = disk->full = FALSE;
   disk->changes = 0;
+}
+
+void
+sim_vfs_forget (gpointer sqlite)
+{
+  sqlite3_file_control (sqlite, "main", SQLITE_FCNTL_RESET_CACHE, NULL);
 }
 
 static gboolean

@@ -29,8 +29,10 @@ void      sim_vfs_reseed     (guint64 seed);                  /* SQLite's own ra
 
 SimDisk  *sim_disk_new       (const char *dir);
 void      sim_disk_free      (SimDisk *disk);
-/* Nothing on it but this image as file @name; healthy. */
+/* Nothing on it but this image as file @name; healthy. Connections may stay open: what they see is as if another process
+ * had written it, once sim_vfs_forget has been called for them. */
 void      sim_disk_load      (SimDisk *disk, const char *name, SimImage *image);
+void      sim_vfs_forget     (gpointer sqlite);               /* sqlite3*: pages that it has in memory */
 /* Database and write-ahead log as the process sees them. */
 SimImage *sim_disk_snapshot  (SimDisk *disk, const char *name);
 SimImage *sim_image_read     (const char *path);              /* of a real file */

@@ -21,6 +21,12 @@ static SimDisk *server_disk, *device_disks[SIM_MAX_DEVICES];
 static SimImage *server_image, *device_images[3], *fresh_images[3];
 static char *sessions[3];
 static pid_t owner;
+/* Kept open from one history to the next, and their disks changed under them: opening costs as much as everything
+ * else in a history. Whoever died is opened anew. */
+static SimDevice slots[SIM_MAX_DEVICES];
+static KtLocal *open_locals[SIM_MAX_DEVICES];
+static KtCore *open_core;
+static SimClock server_clock;
 static const char *const user_names[3] = { "anna", "ben", "carl" };
 
 /* ---- clocks and chance ---- */
@@ -65,13 +71,19 @@ clock_init (SimClock *clock, guint64 seed, guint number)
 void
 sim_say (Sim *sim, const char *format, ...)
 {
+  gsize from;
   va_list args;
+  char *path;
 
   if (sim->trace == NULL)
     return;
+  from = sim->trace->len;
   va_start (args, format);
   g_string_append_vprintf (sim->trace, format, args);
   va_end (args);
+  /* The same wherever it runs. */
+  while ((path = strstr (sim->trace->str + from, scratch)) != NULL)
+    g_string_erase (sim->trace, path - sim->trace->str, (gssize) strlen (scratch));
   g_string_append_c (sim->trace, '\n');
 }
 
@@ -338,7 +350,7 @@ sim_open_server (Sim *sim)
   g_autofree char *dir = g_build_filename (scratch, "server", NULL);
   g_autoptr (GError) error = NULL;
 
-  sim->core = kt_core_open (dir, &sim->clock.env, &error);
+  sim->core = kt_core_open (dir, &sim->clock->env, &error);
   if (sim->core == NULL && !sim_disk_dead (sim->disk) && !sim->server_full)
     sim_fail (sim, "P1", "the server does not start: %s", error->message);
 }
@@ -633,10 +645,17 @@ sim_logout (SimDevice *device)
 
 /* ---- a world ---- */
 
+/* The database was changed under it: as if another process had. */
+static void
+forget (KtDb *db)
+{
+  sim_vfs_forget (kt_db_sqlite (db));
+}
+
 static SimDevice *
 device_new (Sim *sim, guint index, guint user, SimImage *image)
 {
-  SimDevice *device = g_new0 (SimDevice, 1);
+  SimDevice *device = &slots[index];
   g_autofree char *name = g_strdup_printf ("d%u", index);
   g_autofree char *path = NULL;
 
@@ -651,13 +670,29 @@ device_new (Sim *sim, guint index, guint user, SimImage *image)
   sim_disk_load (device->disk, "profile.db", image);
   path = session_path (device);
   write_file (path, sessions[user]);
-  sim_open_device (device);
+  device->local = g_steal_pointer (&open_locals[index]);
+  if (device->local != NULL)
+    {
+      KtOutboxCounts counts;
+
+      device->engine = kt_engine_new ();
+      device->want_token = TRUE;
+      forget (kt_local_db (device->local));
+      if (!kt_local_outbox_counts (device->local, &counts, NULL))
+        g_error ("a profile cannot be used again");
+    }
+  else
+    sim_open_device (device);
+  device->seq = kt_local_seq (device->local);
   return device;
 }
 
 static void
-device_free (SimDevice *device)
+device_clear (SimDevice *device, gboolean keep)
 {
+  if (keep && device->local != NULL && !sim_disk_dead (device->disk)
+      && !kt_db_in_transaction (kt_local_db (device->local)))
+    open_locals[device->index] = g_steal_pointer (&device->local);
   sim_disk_kill (device->disk);
   g_clear_pointer (&device->engine, kt_engine_free);
   g_clear_pointer (&device->local, kt_local_close);
@@ -667,7 +702,7 @@ device_free (SimDevice *device)
   g_free (device->name);
   g_free (device->user);
   g_free (device->dir);
-  g_free (device);
+  memset (device, 0, sizeof *device);
 }
 
 Sim *
@@ -684,9 +719,14 @@ sim_new (guint64 seed, gboolean trace)
   sim->deeds_by_at = g_hash_table_new (g_str_hash, g_str_equal);
   sim->ids = g_array_new (FALSE, FALSE, sizeof (SimKnown));
   sim->disk = server_disk;
-  clock_init (&sim->clock, seed, 1);
+  sim->clock = &server_clock;
+  clock_init (sim->clock, seed, 1);
   sim_disk_load (sim->disk, "workspace.db", server_image);
-  sim_open_server (sim);
+  sim->core = g_steal_pointer (&open_core);
+  if (sim->core != NULL)
+    forget (kt_core_db (sim->core));
+  else
+    sim_open_server (sim);
   if (g_rand_int_range (sim->rand, 0, 3) == 0)
     sim->page_rows = (guint) g_rand_int_range (sim->rand, 1, 6);
   for (guint i = 0; i < 3; i++)
@@ -702,8 +742,13 @@ sim_new (guint64 seed, gboolean trace)
 void
 sim_free (Sim *sim)
 {
+  gboolean keep = !sim_failed (sim);
+
   for (guint i = 0; i < sim->n_devices; i++)
-    device_free (sim->devices[i]);
+    device_clear (sim->devices[i], keep);
+  if (keep && sim->core != NULL && !sim_disk_dead (sim->disk)
+      && !kt_db_in_transaction (kt_core_db (sim->core)))
+    open_core = g_steal_pointer (&sim->core);
   sim_disk_kill (sim->disk);
   g_clear_pointer (&sim->core, kt_core_close);
   g_hash_table_unref (sim->deeds_by_at);

@@ -108,7 +108,7 @@ struct _Sim
 {
   guint64    seed;
   SimDisk   *disk;                /* the server's */
-  SimClock   clock;
+  SimClock  *clock;
   KtCore    *core;                /* NULL: down */
   gboolean   server_full;
   guint      page_rows;
