@@ -190,6 +190,12 @@ guess (const KtJson *json, KtValue *out)
 }
 
 gboolean
+kt_value_load_json (const KtField *field, const KtJson *json, KtValue *out, GError **error)
+{
+  return kt_value_carry_json (field, json, TRUE, out, error);
+}
+
+gboolean
 kt_value_carry_json (const KtField *field,
                      const KtJson *json,
                      gboolean stored,
@@ -202,7 +208,7 @@ kt_value_carry_json (const KtField *field,
 
   g_return_val_if_fail (field != NULL && out != NULL, FALSE);
 
-  if (stored ? kt_value_load_json (field, json, out, &why)
+  if (stored ? _kt_value_load_exactly (field, json, out, &why)
              : kt_value_from_json (field, json, out, &why))
     return TRUE;
   /* Its own words: what was expected. LIMIT: it is of the right type. */

@@ -810,7 +810,7 @@ kt_value_from_reader (const KtField *field,
 }
 
 gboolean
-kt_value_load_json (const KtField *field, const KtJson *json, KtValue *out, GError **error)
+_kt_value_load_exactly (const KtField *field, const KtJson *json, KtValue *out, GError **error)
 {
   g_return_val_if_fail (field != NULL && out != NULL, FALSE);
 

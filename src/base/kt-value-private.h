@@ -32,6 +32,9 @@ char *_kt_value_plain (const char *text);
 gboolean _kt_value_parse_temporal (const KtField *field, const char *text, const char *locale, KtValue *out, GError **error);
 gboolean _kt_value_parse_duration (const KtField *field, const char *text, KtValue *out, GError **error);
 
+/* kt_value_load_json without carrying over. */
+gboolean _kt_value_load_exactly (const KtField *field, const KtJson *json, KtValue *out, GError **error);
+
 /* As if @text had come over the wire as a JSON string. */
 gboolean _kt_value_take_string (const KtField *field, const char *text, KtValue *out, GError **error);
 

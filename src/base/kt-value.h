@@ -87,7 +87,8 @@ gboolean kt_value_from_json   (const KtField *field, const KtJson *json, KtValue
 gboolean kt_value_from_reader (const KtField *field, KtJsonReader *reader, KtJsonType token, KtValue *out, GError **error);
 /* The same for values that were checked when they were written, perhaps against
  * an earlier schema (pulled rows, before-values, the ledger): form and type must
- * be right, but retired options, old targets and longer texts are taken. */
+ * be right, but retired options, old targets and longer texts are taken. The JSON form also carries over what was
+ * of another type then (kt_value_carry); a page of a pull is never of another schema. */
 gboolean kt_value_load_json   (const KtField *field, const KtJson *json, KtValue *out, GError **error);
 gboolean kt_value_load_reader (const KtField *field, KtJsonReader *reader, KtJsonType token, KtValue *out, GError **error);
 /* A value of an earlier form of @field, whose type has changed since: what it is now, the same wherever it is

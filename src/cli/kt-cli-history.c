@@ -28,7 +28,7 @@ value_text (KtCli *cli, const KtObject *object, const char *name, const KtJson *
 
   if (json == NULL || kt_json_type (json) == KT_JSON_NULL)
     return g_strdup ("");
-  if (field != NULL && kt_value_from_json (field, json, &value, NULL))
+  if (field != NULL && kt_value_load_json (field, json, &value, NULL))
     return kt_cli_display (cli, field, &value);
   return kt_json_to_string (json, FALSE);
 }

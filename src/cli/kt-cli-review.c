@@ -147,7 +147,7 @@ kept_text (KtCli *cli, const KtObject *object, const KtRecord *item, const char 
   if (kept == NULL || kept->type != KT_VALUE_JSON)
     return g_strdup ("—");
   json = kt_json_parse (kept->v.text, -1, NULL);
-  if (field != NULL && json != NULL && kt_value_from_json (field, json, &value, NULL))
+  if (field != NULL && json != NULL && kt_value_load_json (field, json, &value, NULL))
     return kt_value_is_null (&value) ? g_strdup ("—") : kt_cli_display (cli, field, &value);
   return g_strdup (kept->v.text);
 }

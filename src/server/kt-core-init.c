@@ -112,6 +112,9 @@ drop_tables (KtDb *db)
     }
 }
 
+static KtJson *load_seed (const char *schema_dir, GError **error);
+static const char *find_currency (const KtJson *seed, const char *code);
+
 /* The pack's defaults name one currency; a workspace that counts in another means that one. */
 static KtSchema *
 schema_for (const KtInitOptions *options, const char *currency_id, GError **error)
@@ -129,6 +132,17 @@ schema_for (const KtInitOptions *options, const char *currency_id, GError **erro
     g_string_replace (text, "\"default\":\"@currency@\"", with, 0);
   }
   return kt_schema_from_json (text->str, (gssize) text->len, error);
+}
+
+KtSchema *
+_kt_core_load_pack (const char *schema_dir, const char *currency, GError **error)
+{
+  KtInitOptions options = { .schema_dir = schema_dir };
+  g_autoptr (KtJson) seed = load_seed (schema_dir, error);
+
+  if (seed == NULL)
+    return NULL;
+  return schema_for (&options, currency != NULL ? find_currency (seed, currency) : NULL, error);
 }
 
 static gboolean

@@ -55,6 +55,8 @@ gboolean   _kt_core_use_schema (KtCore *core, KtSchema *schema, GError **error);
 void       _kt_core_now      (KtCore *core, char out[KT_TIME_SIZE]);
 void       _kt_time_format   (gint64 us, char out[KT_TIME_SIZE]);
 char      *_kt_core_blob_dir (KtCore *core);
+/* The schema of @schema_dir as a workspace that counts in @currency (a code) has it. */
+KtSchema  *_kt_core_load_pack (const char *schema_dir, const char *currency, GError **error);
 /* The folder's workspace.json. */
 gboolean   _kt_workspace_write (const char *dir, const char *name, const char *database, GError **error);
 gboolean   _kt_workspace_read  (const char *dir, char **name, char **database, GError **error);

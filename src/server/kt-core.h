@@ -47,6 +47,11 @@ KtDb     *kt_core_db     (KtCore *core);
 const KtSchema *kt_core_schema (KtCore *core);
 /* A new schema version (fields added, …): migrates online, tells devices by the digest in pages. */
 gboolean  kt_core_set_schema (KtCore *core, const KtSchema *schema, GError **error);
+/* Takes up the pack in @schema_dir (data/schema) if it is a newer version of the one this workspace was made from; object numbers
+ * stay. *said: what an administrator should know, or NULL: that it was taken up; or why not, and then nothing has changed and the
+ * workspace goes on with its own: the pack is older, has other content under the same version, or values do not
+ * convert. g_free. Errors: only of the machine. Blocks as long as tables are converted. */
+gboolean  kt_core_take_up_pack (KtCore *core, const char *schema_dir, char **said, GError **error);
 /* Signed-in user and device of a token; AUTH when it is none. For the live channel. */
 gboolean  kt_core_authenticate (KtCore *core, const char *token, KtAccess *access, KtId *device, GError **error);
 

@@ -148,6 +148,17 @@ find_endpoint (SoupServerMessage *message, const char **rest, gboolean *wrong_me
                            wrong_method);
 }
 
+/* "/v2/…": nothing is wrong with the address, only we are of another age (67). */
+static gboolean
+is_other_version (SoupServerMessage *message)
+{
+  const char *path = g_uri_get_path (soup_server_message_get_uri (message));
+  gsize digits = g_str_has_prefix (path, "/v") ? strspn (path + 2, "0123456789") : 0;
+
+  return digits > 0 && path[2 + digits] == '/'
+         && g_ascii_strtoull (path + 2, NULL, 10) != KT_PROTOCOL;
+}
+
 static void
 message_finished_cb (SoupServerMessage *message, gpointer data)
 {
@@ -398,6 +409,10 @@ head_cb (SoupServer *server,
                            "This address does not take that method");
       set_allow (message);
     }
+  else if (info == NULL && is_other_version (message))
+    _kt_front_put_error (front, message, 426, KT_ERROR_NEWER,
+                         "This server speaks version " G_STRINGIFY (KT_PROTOCOL) " of the protocol, your program another: "
+                         "upgrade the older of the two. What waits in your program stays there until then");
   else if (info == NULL)
     _kt_front_put_error (front, message, 404, KT_ERROR_NOT_FOUND,
                          "There is nothing at this address");

@@ -118,10 +118,13 @@ mentions (const char *changes, const KtField *field)
 
   if (field == NULL)
     return TRUE;
-  if (changes == NULL || strstr (changes, field->name) == NULL)
+  if (changes == NULL || (field->was == NULL && strstr (changes, field->name) == NULL))
     return FALSE;
   json = kt_json_parse (changes, -1, NULL);
-  return kt_json_get (json, field->name) != NULL;
+  for (guint i = 0; i < kt_json_length (json); i++)
+    if (kt_object_field (field->object, kt_json_key_at (json, i)) == field)
+      return TRUE;
+  return FALSE;
 }
 
 /* When the person did it, as far as the device's clock can be believed (as of plan->when); else when it came. */

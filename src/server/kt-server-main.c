@@ -220,6 +220,20 @@ signal_cb (gpointer data)
 }
 
 static gboolean
+take_up_schema (const Options *options, GError **error)
+{
+  g_autofree char *dir = schema_dir ();
+  g_autofree char *said = NULL;
+  g_autoptr (KtCore) core = open_core (options, error);
+
+  if (core == NULL || !kt_core_take_up_pack (core, dir, &said, error))
+    return FALSE;
+  if (said != NULL)
+    fprintf (stderr, "kontor-server: %s.\n", said);
+  return TRUE;
+}
+
+static gboolean
 run_run (Options *options, GError **error)
 {
   KtFrontOptions front_options = { .dir = options->words[0],
@@ -236,6 +250,8 @@ run_run (Options *options, GError **error)
 
   /* Held until the process ends. */
   if (kt_server_lock_take (options->words[0], error) < 0)
+    return FALSE;
+  if (!take_up_schema (options, error))
     return FALSE;
   front = kt_front_new (&front_options, error);
   if (front == NULL)

@@ -97,7 +97,7 @@ item_value (const Case *c, const char *which, const KtField *field, KtValue *out
   if (stored == NULL || stored->type != KT_VALUE_JSON)
     return TRUE;
   json = kt_json_parse (stored->v.text, -1, error);
-  return json != NULL && kt_value_from_json (field, json, out, error);
+  return json != NULL && kt_value_load_json (field, json, out, error);
 }
 
 static gboolean

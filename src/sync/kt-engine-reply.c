@@ -61,7 +61,7 @@ take_schema (KtEngine *engine,
       schema = kt_schema_from_json (data != NULL ? data : "", (gssize) len, error);
       if (schema == NULL)
         {
-          g_prefix_error (error, "This program cannot use the server's new schema; upgrade it. ");
+          _kt_sync_schema_error (data, len, error);
           return FALSE;
         }
       if (!kt_local_set_schema (local, schema, local_failure))

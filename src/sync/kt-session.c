@@ -262,10 +262,30 @@ ask_schema (KtTransport *transport,
   session->schema = kt_schema_from_json (data != NULL ? data : "", (gssize) len, error);
   if (session->schema == NULL)
     {
-      g_prefix_error (error, "This program cannot use the server's schema; upgrade it. ");
+      _kt_sync_schema_error (data, len, error);
       return FALSE;
     }
   return TRUE;
+}
+
+/* A schema that is one, but not for us, means that we are old. What is here stays readable and editable, and what
+ * waits is sent: the server reads the old names (P13). */
+void
+_kt_sync_schema_error (const char *text, gsize len, GError **error)
+{
+  g_autoptr (KtJson) json = text != NULL ? kt_json_parse (text, (gssize) len, NULL) : NULL;
+  g_autofree char *why = error != NULL && *error != NULL ? g_strdup ((*error)->message) : NULL;
+  gboolean whole = kt_json_type (kt_json_get (json, "objects")) == KT_JSON_ARRAY;
+
+  g_clear_error (error);
+  if (whole)
+    g_set_error (error, KT_ERROR, KT_ERROR_NEWER,
+                 "The server has moved on to objects and fields that this program does not know: upgrade it. "
+                 "Until then your changes are sent, but nothing new is received (%s)",
+                 why);
+  else
+    g_set_error (error, KT_ERROR, KT_ERROR_SERVER,
+                 "The server's schema came damaged and is asked for again (%s)", why);
 }
 
 void

@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 /* Sleeps, or less. FALSE: cancelled. */
 gboolean _kt_sync_sleep (gint64 us, GCancellable *cancellable);
 
+/* What it means that kt_schema_from_json refused @text (*error says why): NEWER or SERVER. */
+void     _kt_sync_schema_error (const char *text, gsize len, GError **error);
+
 /* One exchange whose answer must be a JSON object (or array, for lists). */
 KtJson  *_kt_sync_ask   (KtTransport *transport, const KtRequest *request, GCancellable *cancellable, GError **error);
 

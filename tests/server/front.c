@@ -249,7 +249,7 @@ static void
 test_addresses (Net *net, gconstpointer data)
 {
   static const char *const missing[] = {
-    "/",           "/v1",          "/v1/",      "/v1/hello/",       "/v2/hello",
+    "/",           "/v1",          "/v1/",      "/v1/hello/",       "/v/hello",
     "/v1/hello/x", "/favicon.ico", "/v1/blob/", "/v1/../v1/hello2", "/%00",
     "/v1/blob/a/b"
   };
@@ -263,6 +263,15 @@ test_addresses (Net *net, gconstpointer data)
       g_assert_true (soup_message_get_status (message) == 404
                      || soup_message_get_status (message) == 400);
     }
+  /* 67: a program of another age. */
+  {
+    g_autoptr (GBytes) answer = NULL;
+    g_autoptr (SoupMessage) message = send_full (net, "GET", "/v2/hello", NULL, NULL, 0, &answer);
+    g_autoptr (KtJson) json = json_of (answer);
+
+    g_assert_cmpuint (soup_message_get_status (message), ==, 426);
+    g_assert_cmpstr (kt_json_get_string (kt_json_get (json, "error"), "code", NULL), ==, "newer");
+  }
   {
     g_autoptr (GBytes) answer = NULL;
     g_autoptr (SoupMessage) message =

@@ -134,8 +134,8 @@ rig_test_init (int *argc, char ***argv)
 }
 
 /* The pack as it is shipped, and in it fields of the policies that no shipped field lets people write. */
-static char *
-make_schema (void)
+char *
+rig_pack (void)
 {
   static const char extra[] =
     "\"fields\": ["
@@ -168,7 +168,7 @@ make_template (void)
 {
   static const char *const rep[] = { "Sales rep", NULL };
   static const char *const no_team[] = { NULL };
-  g_autofree char *schema_dir = make_schema ();
+  g_autofree char *schema_dir = rig_pack ();
   KtInitOptions options = { .name = "Rig",
                             .admin = "anna",
                             .password = RIG_PASSWORD,

@@ -46,6 +46,8 @@ void     rig_test_init     (int *argc, char ***argv);
 /* Users anna (Admin), ben and carl. */
 Rig     *rig_new           (void);
 void     rig_free          (Rig *rig);
+/* A folder with the schema that rigs are made of: g_free, rig_remove. */
+char    *rig_pack          (void);
 void     rig_stop_server   (Rig *rig);
 void     rig_start_server  (Rig *rig);
 char    *rig_temp_dir      (void);

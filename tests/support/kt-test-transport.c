@@ -27,6 +27,9 @@ typedef struct
   KtEndpoint hook_endpoint;
   KtTestHook hook;
   gpointer hook_data;
+  KtEndpoint alter_endpoint;
+  KtTestAlter alter;
+  gpointer alter_data;
 } TestTransport;
 
 static const char *const words[KT_N_ENDPOINTS] = {
@@ -126,6 +129,8 @@ test_send (KtTransport *transport,
 
   if (fault != KT_FAULT_REQUEST_LOST)
     reply = self->server (request, self->data);
+  if (reply != NULL && self->alter != NULL && self->alter_endpoint == request->endpoint)
+    self->alter (reply, self->alter_data);
   if (reply != NULL && self->hook != NULL && self->hook_endpoint == request->endpoint)
     {
       KtTestHook hook = g_steal_pointer (&self->hook);
@@ -222,4 +227,17 @@ kt_test_transport_trace (KtTransport *transport)
 
   self->trace = g_string_new (NULL);
   return trace;
+}
+
+void
+kt_test_transport_alter (KtTransport *transport,
+                         KtEndpoint endpoint,
+                         KtTestAlter alter,
+                         gpointer data)
+{
+  TestTransport *self = (TestTransport *) transport;
+
+  self->alter_endpoint = endpoint;
+  self->alter = alter;
+  self->alter_data = data;
 }

@@ -22,6 +22,7 @@ typedef enum
 } KtFault;
 
 typedef KtReply *(*KtTestServer) (const KtRequest *request, gpointer data);     /* NULL: nobody there */
+typedef void     (*KtTestAlter)  (KtReply *reply, gpointer data);
 typedef void     (*KtTestHook)   (const KtRequest *request, gpointer data);
 
 KtTransport *kt_test_transport_new  (KtTestServer server, gpointer data);
@@ -31,6 +32,8 @@ void         kt_test_transport_fail (KtTransport *transport, KtEndpoint endpoint
 void         kt_test_transport_heal (KtTransport *transport);
 /* Called when the server has answered and before the answer arrives: what happens meanwhile. Once. */
 void         kt_test_transport_meanwhile (KtTransport *transport, KtEndpoint endpoint, KtTestHook hook, gpointer data);
+/* Every answer of @endpoint is another one. NULL: no more. */
+void         kt_test_transport_alter (KtTransport *transport, KtEndpoint endpoint, KtTestAlter alter, gpointer data);
 guint        kt_test_transport_count (KtTransport *transport, KtEndpoint endpoint);      /* requests so far */
 /* The words of the endpoints in order, "pull push pull", since the last call. g_free. */
 char        *kt_test_transport_trace (KtTransport *transport);
