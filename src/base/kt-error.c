@@ -28,8 +28,6 @@
 #define IO_ERROR_CONNECTION_CLOSED 44
 #define IO_ERROR_NOT_CONNECTED 45
 
-#define EXCERPT_CHARACTERS 60
-
 typedef struct
 {
   const char *word;
@@ -178,10 +176,10 @@ kt_error_is_transient (const GError *error)
 }
 
 char *
-kt_error_excerpt (const char *text)
+kt_error_excerpt (const char *text, guint max)
 {
   /* Bytes enough for the characters; more would be read for nothing, and it may be megabytes. */
-  g_autofree char *head = g_strndup (text != NULL ? text : "", EXCERPT_CHARACTERS * 6 + 1);
+  g_autofree char *head = g_strndup (text != NULL ? text : "", max * 6 + 1);
   g_autofree char *valid = NULL;
   gboolean cut = text != NULL && strlen (head) < strlen (text);
   const char *bad;
@@ -194,11 +192,10 @@ kt_error_excerpt (const char *text)
   for (char *at = valid; *at != '\0'; at++)
     if (g_ascii_iscntrl (*at))
       *at = ' ';
-  if (g_utf8_strlen (valid, -1) <= EXCERPT_CHARACTERS && !cut)
+  if (g_utf8_strlen (valid, -1) <= (glong) max && !cut)
     return g_steal_pointer (&valid);
-  end = g_utf8_strlen (valid, -1) > EXCERPT_CHARACTERS
-          ? g_utf8_offset_to_pointer (valid, EXCERPT_CHARACTERS)
-          : valid + strlen (valid);
+  end = g_utf8_strlen (valid, -1) > (glong) max ? g_utf8_offset_to_pointer (valid, (glong) max)
+                                                : valid + strlen (valid);
   *end = '\0';
   return g_strconcat (valid, "…", NULL);
 }

@@ -44,9 +44,11 @@ int  kt_error_exit_code (const GError *error);
 const char *kt_error_word      (KtError code);
 KtError     kt_error_from_word (const char *word);
 
-/* @text as part of a message: valid UTF-8 on one line, at most 60 characters and then "…". NULL: "". g_free.
+/* @text as part of a message: valid UTF-8 on one line, at most @max characters and then "…". NULL: "". g_free.
  * Whatever came from outside goes through this: a message is a sentence, and never the input again. */
-char *kt_error_excerpt (const char *text);
+#define KT_ERROR_NAME     60     /* a name or value that is quoted */
+#define KT_ERROR_SENTENCE 400    /* a message that has such in it */
+char *kt_error_excerpt (const char *text, guint max);
 
 /* Whether the same call may succeed later without the person changing anything. */
 gboolean kt_error_is_transient (const GError *error);

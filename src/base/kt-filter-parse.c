@@ -145,11 +145,12 @@ static gboolean
 fail_at (const char *start, GError **error, KtError code, const char *message)
 {
   g_autofree char *place = g_utf8_substring (start, 0, MIN (g_utf8_strlen (start, -1), 24));
+  g_autofree char *shown = kt_error_excerpt (message, KT_ERROR_SENTENCE);
 
   if (*place == '\0')
-    g_set_error (error, KT_ERROR, code, "At the end of the filter: %s", message);
+    g_set_error (error, KT_ERROR, code, "At the end of the filter: %s", shown);
   else
-    g_set_error (error, KT_ERROR, code, "Near “%s”: %s", place, message);
+    g_set_error (error, KT_ERROR, code, "Near “%s”: %s", place, shown);
   return FALSE;
 }
 

@@ -221,8 +221,10 @@ kt_patch_from_json (const KtObject *object, const KtJson *json, GError **error)
 
       if (field == NULL)
         {
+          g_autofree char *shown = kt_error_excerpt (key, KT_ERROR_NAME);
+
           g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no field \"%s\"", object->name,
-                       key);
+                       shown);
           return NULL;
         }
       if (kt_json_type (pair) != KT_JSON_ARRAY || kt_json_length (pair) != 2)

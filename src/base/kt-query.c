@@ -158,6 +158,7 @@ _kt_object_find_field (const KtObject *object, const char *name, GError **error)
   const char *best = NULL;
   g_autofree char *lower = NULL;
   guint best_distance = 4;
+  g_autofree char *shown = NULL;
 
   if (field != NULL)
     return field;
@@ -174,11 +175,12 @@ _kt_object_find_field (const KtObject *object, const char *name, GError **error)
           best_distance = distance;
         }
     }
+  shown = kt_error_excerpt (name, KT_ERROR_NAME);
   if (best != NULL)
-    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s; did you mean “%s”?", name,
-                 object->name, best);
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s; did you mean “%s”?",
+                 shown, object->name, best);
   else
-    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s", name, object->name);
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "no field “%s” in %s", shown, object->name);
   return NULL;
 }
 

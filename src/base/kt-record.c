@@ -214,8 +214,10 @@ kt_record_from_json (const KtObject *object, const KtJson *json, GError **error)
         }
       else if (strcmp (key, "id") != 0 && strcmp (key, "rev") != 0)
         {
+          g_autofree char *shown = kt_error_excerpt (key, KT_ERROR_NAME);
+
           g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s has no field \"%s\"", object->name,
-                       key);
+                       shown);
           return NULL;
         }
     }

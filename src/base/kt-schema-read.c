@@ -20,6 +20,7 @@ _kt_schema_fail (const char *object,
                  ...)
 {
   g_autoptr (GString) message = g_string_new (NULL);
+  g_autofree char *shown = NULL;
   va_list args;
 
   if (files)
@@ -35,7 +36,8 @@ _kt_schema_fail (const char *object,
   va_end (args);
   if (kt_json_line (at) > 1)
     g_string_append_printf (message, " (line %u)", kt_json_line (at));
-  g_set_error_literal (error, KT_ERROR, KT_ERROR_SCHEMA, message->str);
+  shown = kt_error_excerpt (message->str, KT_ERROR_SENTENCE);
+  g_set_error_literal (error, KT_ERROR, KT_ERROR_SCHEMA, shown);
   return FALSE;
 }
 

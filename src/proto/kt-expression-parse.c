@@ -168,6 +168,7 @@ static Node *
 fail_at (Parser *p, const char *start, const char *format, ...)
 {
   g_autofree char *message = NULL;
+  g_autofree char *shown = NULL;
   g_autofree char *place = g_utf8_substring (start, 0, MIN (g_utf8_strlen (start, -1), 24));
   va_list args;
 
@@ -176,10 +177,11 @@ fail_at (Parser *p, const char *start, const char *format, ...)
   va_start (args, format);
   message = g_strdup_vprintf (format, args);
   va_end (args);
+  shown = kt_error_excerpt (message, KT_ERROR_SENTENCE);
   if (*place == '\0')
-    g_set_error (p->error, KT_ERROR, KT_ERROR_INVALID, "At the end of the expression: %s", message);
+    g_set_error (p->error, KT_ERROR, KT_ERROR_INVALID, "At the end of the expression: %s", shown);
   else
-    g_set_error (p->error, KT_ERROR, KT_ERROR_INVALID, "Near “%s”: %s", place, message);
+    g_set_error (p->error, KT_ERROR, KT_ERROR_INVALID, "Near “%s”: %s", place, shown);
   return NULL;
 }
 

@@ -69,7 +69,11 @@ check_members (const KtJson *json, const char *const *known, const char *what, G
       const char *key = kt_json_key_at (json, i);
 
       if (!g_strv_contains (known, key))
-        return invalid (error, "%s has an unknown member \"%.64s\"", what, key);
+        {
+          g_autofree char *shown = kt_error_excerpt (key, KT_ERROR_NAME);
+
+          return invalid (error, "%s has an unknown member \"%s\"", what, shown);
+        }
     }
   return TRUE;
 }
@@ -189,7 +193,9 @@ read_op (KtMutation *mutation, const KtSchema *schema, const KtJson *json, GErro
   object = kt_schema_object (schema, name);
   if (object == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object \"%.64s\"", name);
+      g_autofree char *shown = kt_error_excerpt (name, KT_ERROR_NAME);
+
+      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object \"%s\"", shown);
       return FALSE;
     }
   if (kt_id_is_nil (&id))
@@ -509,7 +515,11 @@ kt_verdict_from_json (const KtJson *json, KtVerdict *out, GError **error)
   if (verdict.number < 1)
     return invalid (error, "A verdict needs the number of its mutation");
   if (!kt_outcome_from_word (word, &verdict.outcome))
-    return invalid (error, "A verdict has an unknown outcome \"%.32s\"", word != NULL ? word : "");
+    {
+      g_autofree char *shown = kt_error_excerpt (word, KT_ERROR_NAME);
+
+      return invalid (error, "A verdict has an unknown outcome \"%s\"", shown);
+    }
   if (verdict.outcome == KT_OUTCOME_REFUSED && (code == NULL || message == NULL))
     return invalid (error, "A refusal needs a code and a message");
 

@@ -168,6 +168,49 @@ kt_request_get_query (const KtRequest *request, const char *key)
   return NULL;
 }
 
+gboolean
+kt_request_check_query (const KtRequest *request, GError **error)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  const char *at;
+
+  g_return_val_if_fail (request != NULL, FALSE);
+
+  at = request->query != NULL ? request->query : "";
+  while (*at != '\0')
+    {
+      gsize len = strcspn (at, "&");
+      const char *equals = memchr (at, '=', len);
+      gsize key_len = equals != NULL ? (gsize) (equals - at) : len;
+      g_autofree char *name = unescape (at, key_len);
+      g_autofree char *value =
+        equals != NULL ? unescape (equals + 1, len - key_len - 1) : g_strdup ("");
+
+      if (name == NULL || value == NULL)
+        {
+          g_autofree char *raw = g_strndup (at, key_len);
+          g_autofree char *shown = kt_error_excerpt (raw, KT_ERROR_NAME);
+
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                       "The parameter “%s” of the address is not UTF-8 text", shown);
+          return FALSE;
+        }
+      if (len > 0 && !g_hash_table_add (seen, g_steal_pointer (&name)))
+        {
+          g_autofree char *raw = g_strndup (at, key_len);
+          g_autofree char *shown = kt_error_excerpt (raw, KT_ERROR_NAME);
+
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
+                       "The parameter “%s” stands in the address twice", shown);
+          return FALSE;
+        }
+      at += len;
+      if (*at == '&')
+        at++;
+    }
+  return TRUE;
+}
+
 /* ---- replies ---- */
 
 KtReply *
@@ -233,6 +276,7 @@ kt_reply_from_error (const GError *error)
 {
   KtError code = KT_ERROR_INTERNAL;
   const char *message = "The server met an unexpected problem; its log says more";
+  g_autofree char *shown = NULL;
   GString *body = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (body);
   KtReply *reply;
@@ -255,7 +299,8 @@ kt_reply_from_error (const GError *error)
   kt_json_key (&writer, "error");
   kt_json_begin_object (&writer);
   kt_json_put_string (&writer, "code", kt_error_word (code));
-  kt_json_put_string (&writer, "message", message);
+  shown = kt_error_excerpt (message, KT_ERROR_SENTENCE);
+  kt_json_put_string (&writer, "message", shown);
   kt_json_end_object (&writer);
   kt_json_end_object (&writer);
   reply->body = g_string_free_to_bytes (body);

@@ -66,6 +66,9 @@ KtRequest *kt_request_new  (KtEndpoint endpoint);
 void       kt_request_free (KtRequest *request);
 void       kt_request_set_query (KtRequest *request, const char *key, const char *value);   /* appends, escaped */
 char      *kt_request_get_query (const KtRequest *request, const char *key);                /* unescaped; NULL */
+/* Whether every key and value is UTF-8 and no key stands twice: otherwise a damaged parameter would be none, and a request
+ * for a part a request for everything. INVALID names it. */
+gboolean   kt_request_check_query (const KtRequest *request, GError **error);
 KtReply   *kt_reply_new    (guint status);
 void       kt_reply_free   (KtReply *reply);
 /* Error body: {"error":{"code":"forbidden","message":"…"}} with its status (invalid, limit 400/413, auth 401, forbidden 403,

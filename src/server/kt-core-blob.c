@@ -363,7 +363,8 @@ append (KtCore *core,
     {
       *have = st.st_size;
       g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-                   "%" G_GINT64_FORMAT " bytes of the attachment are here: go on from there",
+                   "“offset” is wrong: %" G_GINT64_FORMAT
+                   " bytes of the attachment are here, go on from there",
                    (gint64) st.st_size);
     }
   else if (offset + (gint64) len > MAX_BLOB || (size >= 0 && offset + (gint64) len > size))

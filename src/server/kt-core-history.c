@@ -177,8 +177,9 @@ read_subject (KtCore *core,
   *object = name != NULL ? kt_schema_object (core->schema, name) : NULL;
   if (*object == NULL)
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no object “%s”",
-                   name != NULL ? name : "");
+      g_autofree char *shown = kt_error_excerpt (name, KT_ERROR_NAME);
+
+      g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "“object”: there is no object “%s”", shown);
       return FALSE;
     }
   if (text == NULL || !kt_id_parse (text, -1, id))

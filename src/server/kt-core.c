@@ -124,7 +124,8 @@ _kt_query_int (const KtRequest *request,
   *out = fallback;
   if (text == NULL)
     return TRUE;
-  if (g_ascii_string_to_signed (text, 10, min, max, out, NULL))
+  /* "+5" is five for the C library only. */
+  if (*text != '+' && g_ascii_string_to_signed (text, 10, min, max, out, NULL))
     return TRUE;
   g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
                "The parameter “%s” must be a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
@@ -688,6 +689,8 @@ kt_core_handle (KtCore *core, const KtRequest *request)
                    "The request is larger than %" G_GSIZE_FORMAT " bytes", info->max_body);
       return _kt_reply_error (error);
     }
+  if (!kt_request_check_query (request, &error))
+    return _kt_reply_error (error);
   switch (request->endpoint)
     {
     case KT_ENDPOINT_LOGIN:

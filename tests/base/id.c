@@ -138,38 +138,40 @@ static void
 test_excerpts (void)
 {
   g_autofree char *letters = g_strnfill (200, 'x');
-  g_autofree char *wide = g_strjoinv (NULL, (char *[]){ "1", "客客客客客客客客客客", "客客客客客客客客客客",
-                                                        "客客客客客客客客客客", "客客客客客客客客客客",
-                                                        "客客客客客客客客客客", "客客客客客客客客客客",
-                                                        NULL });
+  g_autofree char *wide =
+    g_strjoinv (NULL, (char *[]){ "1", "客客客客客客客客客客", "客客客客客客客客客客",
+                                  "客客客客客客客客客客", "客客客客客客客客客客",
+                                  "客客客客客客客客客客", "客客客客客客客客客客", NULL });
   g_autofree char *huge = g_strnfill (1 << 20, 'x');
   static const char *const same[] = { "", "amout", "客户", "x y" };
   char *text;
 
   for (guint i = 0; i < G_N_ELEMENTS (same); i++)
     {
-      text = kt_error_excerpt (same[i]);
+      text = kt_error_excerpt (same[i], 60);
       g_assert_cmpstr (text, ==, same[i]);
       g_free (text);
     }
-  text = kt_error_excerpt (NULL);
+  text = kt_error_excerpt (NULL, 60);
   g_assert_cmpstr (text, ==, "");
   g_free (text);
-  text = kt_error_excerpt ("a\nb\tc\x7f");
+  text = kt_error_excerpt ("a\nb\tc\x7f", 60);
   g_assert_cmpstr (text, ==, "a b c ");
   g_free (text);
-  text = kt_error_excerpt ("a\xff" "b");
+  text = kt_error_excerpt ("a\xff"
+                           "b",
+                           60);
   g_assert_true (g_utf8_validate (text, -1, NULL));
   g_assert_cmpint (g_utf8_strlen (text, -1), ==, 3);
   g_free (text);
-  text = kt_error_excerpt (letters);
+  text = kt_error_excerpt (letters, 60);
   g_assert_cmpint (strlen (text), ==, 60 + strlen ("…"));
   g_free (text);
-  text = kt_error_excerpt (wide);
+  text = kt_error_excerpt (wide, 60);
   g_assert_true (g_utf8_validate (text, -1, NULL));
   g_assert_cmpint (g_utf8_strlen (text, -1), ==, 61);
   g_free (text);
-  text = kt_error_excerpt (huge);
+  text = kt_error_excerpt (huge, 60);
   g_assert_cmpint (strlen (text), <, 100);
   g_free (text);
 }

@@ -19,8 +19,7 @@ record_of (const uint8_t *data, size_t size)
 
   for (guint i = 0; i < kt_json_length (json); i++)
     {
-      const char *name =
-        kt_json_type (json) == KT_JSON_OBJECT ? kt_json_key_at (json, i) : NULL;
+      const char *name = kt_json_type (json) == KT_JSON_OBJECT ? kt_json_key_at (json, i) : NULL;
       const KtField *field = name != NULL ? kt_object_field (deal, name) : NULL;
 
       if (field != NULL)
@@ -45,8 +44,7 @@ evaluate (const KtExpression *expression, const KtRecord *record, const KtField 
       return;
     }
   g_assert_no_error (error);
-  g_assert_true (
-    kt_expression_evaluate (expression, record, "2026-01-31", target, &second, NULL));
+  g_assert_true (kt_expression_evaluate (expression, record, "2026-01-31", target, &second, NULL));
   g_assert_true (kt_value_equal (&first, &second));
   if (!kt_value_is_null (&first))
     {

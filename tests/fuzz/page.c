@@ -56,8 +56,7 @@ copy (const char *body, gsize len)
       fuzz_check_message (error->message);
       return NULL;
     }
-  writer =
-    kt_page_writer_new (&page->epoch, page->snapshot, page->schema_digest, page->rows_total);
+  writer = kt_page_writer_new (&page->epoch, page->snapshot, page->schema_digest, page->rows_total);
   while ((event = kt_page_next (page, &error)) == KT_PAGE_ROW || event == KT_PAGE_GONE)
     if (event == KT_PAGE_ROW)
       copy_row (writer, page);

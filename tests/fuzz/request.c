@@ -71,7 +71,8 @@ try_reply (const char *line, const uint8_t *body, size_t size)
   reply->content_type = *type == ' ' ? g_strdup (type + 1) : NULL;
   reply->body = g_bytes_new (body, size);
   error = kt_reply_to_error (reply);
-  g_assert_true (error != NULL || (status >= 200 && status < 300) || status == 304 || status == 101);
+  g_assert_true (error != NULL || (status >= 200 && status < 300) || status == 304
+                 || status == 101);
   if (error != NULL)
     {
       g_assert_true (error->domain == KT_ERROR);

@@ -19,11 +19,11 @@ ask_index (const char *terms, const char *match)
   if (db == NULL)
     {
       g_assert_cmpint (sqlite3_open (":memory:", &db), ==, SQLITE_OK);
-      g_assert_cmpint (
-        sqlite3_exec (db, "CREATE VIRTUAL TABLE t USING fts5 (x)", NULL, NULL, NULL), ==, SQLITE_OK);
-      g_assert_cmpint (
-        sqlite3_prepare_v2 (db, "INSERT OR REPLACE INTO t (rowid, x) VALUES (1, ?)", -1, &put, NULL),
-        ==, SQLITE_OK);
+      g_assert_cmpint (sqlite3_exec (db, "CREATE VIRTUAL TABLE t USING fts5 (x)", NULL, NULL, NULL),
+                       ==, SQLITE_OK);
+      g_assert_cmpint (sqlite3_prepare_v2 (db, "INSERT OR REPLACE INTO t (rowid, x) VALUES (1, ?)",
+                                           -1, &put, NULL),
+                       ==, SQLITE_OK);
       g_assert_cmpint (
         sqlite3_prepare_v2 (db, "SELECT rowid FROM t WHERE t MATCH ?", -1, &find, NULL), ==,
         SQLITE_OK);
@@ -60,8 +60,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     return 0;
   clean = kt_text_normalize ((const char *) data, (gssize) size);
   text = fuzz_text (data, size);
-  g_assert_true ((clean != NULL)
-                 == (memchr (text, 0, size) == NULL && g_utf8_validate (text, (gssize) size, NULL)));
+  g_assert_true (
+    (clean != NULL)
+    == (memchr (text, 0, size) == NULL && g_utf8_validate (text, (gssize) size, NULL)));
   if (clean == NULL)
     return 0;
   clean_twice = kt_text_normalize (clean, -1);

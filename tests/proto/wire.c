@@ -94,6 +94,41 @@ test_query (void)
   g_assert_null (kt_request_get_query (request, "z"));
 }
 
+/* A damaged parameter is not a missing one: a pull would be one of everything. */
+static void
+test_query_checked (void)
+{
+  static const char *const good[] = { NULL,          "",       "a=1&b=2", "a=&b", "&&a=x+y&",
+                                      "a=%E5%AE%A2", "a=1&A=1" };
+  static const struct
+  {
+    const char *query, *name;
+  } bad[] = { { "cursor=%ff", "cursor" },     { "limit=%00", "limit" }, { "limit=%zz", "limit" },
+              { "a=1&b=2&a=1", "“a”" },       { "b=1&%62=2", "“%62”" }, { "%ff=1", "%ff" },
+              { "a=1&cursor=\xff", "cursor" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (good); i++)
+    {
+      g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_PULL);
+      g_autoptr (GError) error = NULL;
+
+      request->query = g_strdup (good[i]);
+      kt_request_check_query (request, &error);
+      g_assert_no_error (error);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_PULL);
+      g_autoptr (GError) error = NULL;
+
+      request->query = g_strdup (bad[i].query);
+      g_assert_false (kt_request_check_query (request, &error));
+      g_assert_error (error, KT_ERROR, KT_ERROR_INVALID);
+      g_assert_nonnull (strstr (error->message, bad[i].name));
+      g_assert_true (g_utf8_validate (error->message, -1, NULL));
+    }
+}
+
 /* Every error survives the way to the other side; the server's own troubles become SERVER. */
 static void
 test_errors (void)
@@ -306,6 +341,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/wire/endpoints", test_endpoints);
   g_test_add_func ("/wire/query", test_query);
+  g_test_add_func ("/wire/query-checked", test_query_checked);
   g_test_add_func ("/wire/errors", test_errors);
   g_test_add_func ("/wire/foreign-error", test_foreign_error);
   g_test_add_func ("/wire/not-kontor", test_not_kontor);
