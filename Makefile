@@ -15,7 +15,7 @@ export BUILD MESON_ARGS PREFIX
 # How long each of what takes a time of your choice; empty: its own.
 SECONDS ?=
 
-.PHONY: build run test bench fuzz install clean help
+.PHONY: build run test hostile bench fuzz install clean help
 
 build:
 	@tools/install-deps --check run || echo "Building all the same; tools/install-deps run installs them." >&2
@@ -39,6 +39,10 @@ fuzz:
 	@tools/install-deps fuzz
 	@tools/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(FUZZ)
 
+hostile:
+	@tools/build
+	@tools/hostile $(or $(SECONDS),600)
+
 install:
 	@tools/build
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir '$(DESTDIR)')
@@ -50,6 +54,7 @@ help:
 	@echo 'make [build]        build the programs into $(BUILD)/'
 	@echo 'make run            the window with a demo company; installs what is missing'
 	@echo 'make test           all suites; SUITE="unit sim server ui lint" picks some'
+	@echo 'make hostile        real programs on a hostile network; SECONDS=3600 for a night'
 	@echo 'make bench          print the figures; BENCH="NAME…" picks some'
 	@echo 'make fuzz           let libFuzzer try every parser; SECONDS=60 each, FUZZ="NAME…" picks some'
 	@echo 'make install        PREFIX=/usr/local, DESTDIR= honoured'
