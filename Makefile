@@ -15,7 +15,7 @@ export BUILD MESON_ARGS PREFIX
 # How long each of what takes a time of your choice; empty: its own.
 SECONDS ?=
 
-.PHONY: build run test hostile bench fuzz install clean help
+.PHONY: build run test soak planted hostile bench fuzz install clean help
 
 build:
 	@tools/install-deps --check run || echo "Building all the same; tools/install-deps run installs them." >&2
@@ -29,6 +29,17 @@ run:
 test:
 	@tools/install-deps test
 	@tools/run-tests $(SUITE)
+
+# Simulated histories until the time is over: SECONDS=3600, SEED=, STEPS=.
+soak:
+	@tools/install-deps test
+	@tools/build
+	@tools/soak $(or $(SECONDS),60) $(SEED) $(STEPS)
+
+# Do the tests see a fault? Each of a list is planted into a copy of the tree, and must be found.
+planted:
+	@tools/install-deps test
+	@tests/sim/planted $(PLANTED)
 
 bench:
 	@tools/install-deps test
@@ -55,6 +66,8 @@ help:
 	@echo 'make run            the window with a demo company; installs what is missing'
 	@echo 'make test           all suites; SUITE="unit sim server ui lint" picks some'
 	@echo 'make hostile        real programs on a hostile network; SECONDS=3600 for a night'
+	@echo 'make soak           simulated histories on every core; SECONDS=60, SEED=, STEPS='
+	@echo 'make planted        plants known faults into a copy, one by one: each must be found'
 	@echo 'make bench          print the figures; BENCH="NAME…" picks some'
 	@echo 'make fuzz           let libFuzzer try every parser; SECONDS=60 each, FUZZ="NAME…" picks some'
 	@echo 'make install        PREFIX=/usr/local, DESTDIR= honoured'

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/kt-error.h"
+#include "db/kt-table.h"
 #include "server/kt-core-private.h"
 
 /* What must be true, worked out without any of the code that makes it true: from the deeds that people were told of, the
@@ -606,9 +607,54 @@ sim_check_all (Sim *sim)
     check_sums (&story);
   for (guint i = 0; i < sim->n_devices && !sim_failed (sim); i++)
     check_digests (sim->devices[i]);
-  if (!sim_failed (sim))
+  /* SQLite's own check is dear, and finds what the others do not only where a disk was at fault. */
+  if (!sim_failed (sim) && sim->seed % 4 == 0)
     check_sound (sim);
   g_hash_table_unref (story.values);
   g_hash_table_unref (story.changes);
   g_hash_table_unref (story.ends);
+}
+
+/* ---- P9 ---- */
+
+static void
+add_table (Sim *sim, const char *name, GString *out)
+{
+  const KtObject *object = kt_schema_object (kt_core_schema (sim->core), name);
+  g_autofree char *sql =
+    g_strdup_printf ("SELECT %s FROM o_%s o ORDER BY id",
+                     kt_table_columns (kt_core_db (sim->core), object, "o"), name);
+  KT_STMT_SCOPE *stmt = kt_db_stmt (kt_core_db (sim->core), sql, NULL);
+
+  while (stmt != NULL && kt_stmt_step (stmt, NULL) == KT_STEP_ROW)
+    {
+      g_autoptr (KtRecord) record = kt_table_read (stmt, 0, object);
+      char id[KT_ID_TEXT_SIZE];
+
+      kt_id_format (&record->id, id);
+      g_string_append_printf (out, "%s %s%s", name, id,
+                              kt_record_deleted (record) ? " in the bin" : "");
+      for (guint i = 0; i < object->n_fields; i++)
+        {
+          const KtField *field = object->fields[i];
+          g_autofree char *text = NULL;
+
+          if (field->computed || record->values[i].type == KT_VALUE_NULL)
+            continue;
+          text = kt_value_to_string (&record->values[i]);
+          g_string_append_printf (out, " %s=%s", field->name, text);
+        }
+      g_string_append_c (out, '\n');
+    }
+}
+
+char *
+sim_final_state (Sim *sim)
+{
+  static const char *const names[] = { "company", "person", "job" };
+  GString *out = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    add_table (sim, names[i], out);
+  return g_string_free (out, FALSE);
 }

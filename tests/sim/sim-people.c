@@ -93,7 +93,6 @@ sim_people_settle_doubts (SimDevice *device)
 
       if (deed->fate != SIM_DOUBTFUL || deed->device != device->index)
         continue;
-      deed->fate = SIM_TAKEN_BACK;
       for (guint k = 0; k < outbox->len; k++)
         {
           const KtOutboxEntry *entry = outbox->pdata[k];
@@ -103,7 +102,8 @@ sim_people_settle_doubts (SimDevice *device)
           deed->fate = SIM_KEPT;
           deed->no = entry->no;
         }
-      sim_say (sim, "    deed %u was %s", deed->n, deed->fate == SIM_KEPT ? "kept" : "not made");
+      if (deed->fate == SIM_KEPT)
+        sim_say (sim, "    deed %u was kept", deed->n);
     }
 }
 
@@ -507,6 +507,7 @@ resolve (SimDevice *device)
   const KtRecord *item;
 
   query->filter = kt_filter_parse (object, "state = 'open'", NULL);
+  kt_query_parse_sort (query, "number", NULL);
   rids = kt_local_query (device->local, query, NULL, NULL);
   if (rids == NULL || rids->len == 0)
     return;

@@ -25,7 +25,7 @@ static const struct
   const char *name;
   guint8 weight;
   guint8 group;
-} kinds[SIM_N_ACTIONS] = {
+} kinds[SIM_N_EVENTS] = {
   [SIM_CREATE] = { "create", 10, GROUP_ALWAYS },
   [SIM_UPDATE] = { "update", 30, GROUP_ALWAYS },
   [SIM_PAIR] = { "pair", 3, GROUP_ALWAYS },
@@ -65,6 +65,9 @@ static const struct
   [SIM_WAIT] = { "wait", 2, GROUP_ALWAYS },
   [SIM_LOGOUT] = { "logout", 2, GROUP_SESSION },
   [SIM_LOGIN] = { "login", 4, GROUP_SESSION },
+  [SIM_DIED] = { "dies" },
+  [SIM_SERVER_DIED] = { "server dies" },
+  [SIM_LOCAL_FAILURE] = { "disk fails" },
 };
 
 const char *
@@ -231,10 +234,7 @@ sim_act (Sim *sim, const SimAction *action)
   sim->clock->wall_us += 200000;
   sim->steps++;
   sim_say (sim, "%u %s %s", action->index, sim_action_name (action->kind), device->name);
-  if (sim->coverage != NULL)
-    sim->coverage[action->kind][device->engine != NULL
-                                  ? kt_engine_status (device->engine)->state
-                                  : KT_ENGINE_SIGNED_OUT]++;
+  sim_count (device, action->kind);
   switch (action->kind)
     {
     case SIM_CREATE:
@@ -342,6 +342,9 @@ sim_act (Sim *sim, const SimAction *action)
       sim_login (device);
       break;
     case SIM_N_ACTIONS:
+    case SIM_SERVER_DIED:
+    case SIM_LOCAL_FAILURE:
+    case SIM_N_EVENTS:
     default:
       g_assert_not_reached ();
     }

@@ -58,10 +58,10 @@ clock_random (gpointer data, guint8 *out, gsize len)
 }
 
 static void
-clock_init (SimClock *clock, guint64 seed, guint number)
+clock_init (SimClock *clock, guint64 seed, guint number, gint64 years)
 {
   *clock = (SimClock){ { clock_now, clock_monotonic, clock_random, clock },
-                       NOON,
+                       NOON + years * 365 * 86400 * G_USEC_PER_SEC,
                        1000000,
                        seed * 7919 + number * 104729 + 1 };
 }
@@ -241,7 +241,7 @@ make_device_template (guint n, KtCore *core)
   g_autoptr (GError) error = NULL;
   KtLocal *local;
 
-  clock_init (&clock, 1, 10 + n);
+  clock_init (&clock, 1, 10 + n, 0);
   local = kt_local_open (dir, KT_LOCAL_CREATE, &clock.env, &error);
   g_assert_no_error (error);
   kt_session_login (local, &wire.parent, BASE, user_names[n], SIM_PASSWORD, NULL, &error);
@@ -278,7 +278,7 @@ make_template (void)
   SimClock clock;
   KtCore *core;
 
-  clock_init (&clock, 1, 0);
+  clock_init (&clock, 1, 0, 0);
   kt_core_init (dir, &options, &clock.env, &error);
   g_assert_no_error (error);
   core = kt_core_open (dir, &clock.env, &error);
@@ -446,6 +446,16 @@ sim_close_device (SimDevice *device, SimEnd end)
 }
 
 void
+sim_count (SimDevice *device, SimActionKind event)
+{
+  KtEngineState state = device->engine != NULL ? kt_engine_status (device->engine)->state
+                                               : KT_ENGINE_SIGNED_OUT;
+
+  if (device->sim->coverage != NULL)
+    device->sim->coverage[event][state]++;
+}
+
+void
 sim_bury (Sim *sim)
 {
   SimEnd end = g_rand_boolean (sim->rand) ? SIM_KILL : SIM_POWER_CUT;
@@ -453,6 +463,8 @@ sim_bury (Sim *sim)
   if (sim_disk_dead (sim->disk))
     {
       sim_say (sim, "    the server died");
+      if (sim->serving != NULL)
+        sim_count (sim->serving, SIM_SERVER_DIED);
       sim_close_server (sim, end);
       sim_open_server (sim);
     }
@@ -463,6 +475,7 @@ sim_bury (Sim *sim)
       if (!sim_disk_dead (device->disk))
         continue;
       sim_say (sim, "    %s died", device->name);
+      sim_count (device, SIM_DIED);
       sim_close_device (device, end);
       sim_open_device (device);
     }
@@ -513,6 +526,7 @@ sim_serve (SimDevice *device)
 {
   if (device->request == NULL || device->reply != NULL)
     return;
+  device->sim->serving = device;
   device->reply = sim_handle (device->sim, device->request);
   if (device->reply == NULL)
     {
@@ -545,8 +559,9 @@ sim_answer (SimDevice *device, const GError *failure)
     }
   if (failure != NULL)
     g_clear_pointer (&reply, kt_reply_free);
-  kt_engine_reply (device->engine, device->local, reply, failure,
-                   device->clock.env.monotonic_us (&device->clock), changes, &error);
+  if (!kt_engine_reply (device->engine, device->local, reply, failure,
+                        device->clock.env.monotonic_us (&device->clock), changes, &error))
+    sim_count (device, SIM_LOCAL_FAILURE);
   status = kt_engine_status (device->engine);
   sim_say (device->sim, "    %s %s %u: state %d pushed %d pulled %d seq %d%s%s%s%s", device->name,
            kt_endpoint_info (request->endpoint)->path, reply != NULL ? reply->status : 0,
@@ -653,7 +668,7 @@ forget (KtDb *db)
 }
 
 static SimDevice *
-device_new (Sim *sim, guint index, guint user, SimImage *image)
+device_new (Sim *sim, guint index, guint user, SimImage *image, gint64 years)
 {
   SimDevice *device = &slots[index];
   g_autofree char *name = g_strdup_printf ("d%u", index);
@@ -666,7 +681,7 @@ device_new (Sim *sim, guint index, guint user, SimImage *image)
   device->dir = g_build_filename (scratch, name, NULL);
   device->disk = device_disks[index];
   device->late = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_request_free);
-  clock_init (&device->clock, sim->seed, 10 + index);
+  clock_init (&device->clock, sim->seed, 10 + index, years);
   sim_disk_load (device->disk, "profile.db", image);
   path = session_path (device);
   write_file (path, sessions[user]);
@@ -706,8 +721,9 @@ device_clear (SimDevice *device, gboolean keep)
 }
 
 Sim *
-sim_new (guint64 seed, gboolean trace)
+sim_new (guint64 seed, gboolean skewed, gboolean trace)
 {
+  static const gint64 years[] = { 30, -20, 1 };
   Sim *sim = g_new0 (Sim, 1);
 
   sim_vfs_reseed (seed);
@@ -720,7 +736,7 @@ sim_new (guint64 seed, gboolean trace)
   sim->ids = g_array_new (FALSE, FALSE, sizeof (SimKnown));
   sim->disk = server_disk;
   sim->clock = &server_clock;
-  clock_init (sim->clock, seed, 1);
+  clock_init (sim->clock, seed, 1, skewed ? 3 : 0);
   sim_disk_load (sim->disk, "workspace.db", server_image);
   sim->core = g_steal_pointer (&open_core);
   if (sim->core != NULL)
@@ -734,7 +750,7 @@ sim_new (guint64 seed, gboolean trace)
       gboolean fresh = i == 2 && g_rand_int_range (sim->rand, 0, 4) == 0;
 
       sim->devices[sim->n_devices++] =
-        device_new (sim, i, i, fresh ? fresh_images[i] : device_images[i]);
+        device_new (sim, i, i, fresh ? fresh_images[i] : device_images[i], skewed ? years[i] : 0);
     }
   return sim;
 }

@@ -33,7 +33,11 @@ typedef enum
   SIM_FULL, SIM_ROOM, SIM_IO_ERROR, SIM_SERVER_FULL, SIM_SERVER_ROOM, SIM_SERVER_IO_ERROR,
   SIM_CLOCK, SIM_SERVER_CLOCK, SIM_WAIT,
   SIM_LOGOUT, SIM_LOGIN,
-  SIM_N_ACTIONS
+  SIM_N_ACTIONS,
+
+  /* what comes of them, later; counted like them */
+  SIM_DIED = SIM_N_ACTIONS, SIM_SERVER_DIED, SIM_LOCAL_FAILURE,
+  SIM_N_EVENTS
 } SimActionKind;
 
 typedef struct
@@ -69,7 +73,7 @@ typedef struct
 typedef enum
 {
   SIM_KEPT,        /* acknowledged: must end in exactly one state */
-  SIM_DOUBTFUL,    /* the machine died meanwhile: there or not, but not twice */
+  SIM_DOUBTFUL,    /* the machine failed meanwhile: there or not, but not twice */
   SIM_TAKEN_BACK,  /* undone before it was sent: must not have any effect, unless a copy of the profile had sent it */
   SIM_GIVEN_UP,    /* discarded when it was parked: kept, without effect */
 } SimFate;
@@ -120,16 +124,18 @@ struct _Sim
   GRand     *rand;                /* of the action under way */
   GString   *trace;               /* NULL: not wanted */
   GString   *failure;             /* "P3: …"; first one only. Empty: none */
-  gint64     clock_shift_us;      /* P9: every wall clock moved by that */
   guint64    steps;
-  guint64   (*coverage)[KT_ENGINE_N_STATES];   /* [SIM_N_ACTIONS]; NULL: not counted */
+  guint64   (*coverage)[KT_ENGINE_N_STATES];   /* [SIM_N_EVENTS]; NULL: not counted */
+  SimDevice *serving;             /* whose request was the last at the server */
 };
 
 typedef struct { const char *object; KtId id; } SimKnown;
 
 /* ---- sim-world.c ---- */
 void     sim_set_up       (void);                 /* template, disks; once per process */
-Sim     *sim_new          (guint64 seed, gboolean trace);
+/* @skewed: the same history under clocks that are decades apart (P9). */
+Sim     *sim_new          (guint64 seed, gboolean skewed, gboolean trace);
+void     sim_count        (SimDevice *device, SimActionKind event);
 void     sim_free         (Sim *sim);
 void     sim_say          (Sim *sim, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void     sim_fail         (Sim *sim, const char *promise, const char *format, ...) G_GNUC_PRINTF (3, 4);
@@ -165,5 +171,6 @@ void     sim_people_settle_doubts (SimDevice *device);             /* after a ma
 /* ---- sim-oracle.c ---- */
 void     sim_check_device (SimDevice *device);                     /* at every step */
 void     sim_check_all    (Sim *sim);                              /* when all has settled */
+char    *sim_final_state  (Sim *sim);                              /* of what people wrote; no clock in it */
 
 G_END_DECLS
