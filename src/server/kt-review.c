@@ -22,6 +22,7 @@
 #include "db/kt-table.h"
 
 #define MAX_TITLE 80
+#define MAX_TOLD 20 /* of one mutation; the ledger has the others */
 
 /* Somebody, at some commit. */
 typedef struct
@@ -39,6 +40,7 @@ typedef struct
   char *base, *mine, *theirs; /* JSON or NULL */
   Author me, them;
   KtId assigned_to;
+  gboolean told; /* nothing to decide: they are told that theirs stands no more */
   char *message;
 } Item;
 
@@ -283,7 +285,8 @@ raise_item (KtPlan *plan, const Item *item, GError **error)
 
   if (object == NULL)
     return TRUE;
-  if (!find_open (plan, item, &id, error))
+  id = KT_ID_NIL;
+  if (!item->told && !find_open (plan, item, &id, error))
     return FALSE;
   if (kt_id_is_nil (&id))
     {
@@ -315,6 +318,12 @@ raise_item (KtPlan *plan, const Item *item, GError **error)
   _kt_set_int (work->now, "theirs_rev", item->them.seq);
   _kt_set_id (work->now, "assigned_to", &item->assigned_to);
   _kt_set_text (work->now, "message", item->message);
+  if (item->told)
+    {
+      _kt_set_text (work->now, "state", "took_theirs");
+      _kt_set_id (work->now, "resolved_by", &item->them.user);
+      _kt_set_text (work->now, "resolved_at", plan->at);
+    }
   if (kt_id_equal (&item->me.device, &plan->actor->device))
     _kt_set_text (work->now, "batch", plan->mutation->batch);
   return TRUE;
@@ -341,6 +350,35 @@ raise_field (KtPlan *plan, const KtWork *work, const KtFieldResult *result, GErr
   item.message = is_chinese (plan->actor->locale)
                    ? g_strdup_printf ("“%s”的%s同时被%s修改", title, label, name)
                    : g_strdup_printf ("%s of “%s” was also changed by %s", label, title, name);
+  return raise_item (plan, &item, error);
+}
+
+/* My value stands where theirs, which I had not seen, stood (policy `latest`, `state`): a closed item tells its author, and
+ * may be opened again. */
+static gboolean
+raise_told (KtPlan *plan, const KtWork *work, const KtFieldResult *result, GError **error)
+{
+  g_auto (Item) item = {
+    .kind = "field", .work = work, .field = result->field, .them = author_self (plan), .told = TRUE
+  };
+  g_autofree char *title = NULL;
+  g_autofree char *name = NULL;
+  const char *label = kt_field_label (result->field, plan->actor->locale);
+
+  if (plan->actor->trusted || !find_author (plan, work, result->field, NULL, &item.me, error))
+    return plan->actor->trusted;
+  if (kt_id_is_nil (&item.me.user) || kt_id_equal (&item.me.user, &plan->actor->access.user))
+    return TRUE;
+  title = work_title (plan, work);
+  name = user_name (plan, &plan->actor->access.user);
+  item.base = kt_value_to_string (&result->base);
+  item.mine = kt_value_to_string (&result->theirs);
+  item.theirs = kt_value_to_string (&result->result);
+  item.assigned_to = item.me.user;
+  item.message = is_chinese (plan->actor->locale)
+                   ? g_strdup_printf ("“%s”的%s现采用%s较新的值，您的值保留在历史记录中", title, label, name)
+                   : g_strdup_printf ("A newer value of %s of “%s” by %s stands; yours is kept in its history",
+                                      label, title, name);
   return raise_item (plan, &item, error);
 }
 
@@ -594,7 +632,7 @@ ask_again (KtPlan *plan, KtWork *item, GError **error)
 /* ---- all of them ---- */
 
 static gboolean
-review_work (KtPlan *plan, const KtWork *work, GError **error)
+review_work (KtPlan *plan, const KtWork *work, guint *told, GError **error)
 {
   for (guint i = 0; work->results != NULL && i < work->results->len; i++)
     {
@@ -605,6 +643,8 @@ review_work (KtPlan *plan, const KtWork *work, GError **error)
           const KtFieldResult *result = &g_array_index (results, KtFieldResult, k);
 
           if (result->outcome == KT_OUTCOME_REVIEW && !raise_field (plan, work, result, error))
+            return FALSE;
+          if (result->overrode && (*told)++ < MAX_TOLD && !raise_told (plan, work, result, error))
             return FALSE;
         }
     }
@@ -619,12 +659,13 @@ gboolean
 _kt_plan_review (KtPlan *plan, GError **error)
 {
   guint n = plan->works->len;
+  guint told = 0;
 
   for (guint i = 0; i < n; i++)
     {
       const KtWork *work = plan->works->pdata[i];
 
-      if (work->op != NULL && !review_work (plan, work, error))
+      if (work->op != NULL && !review_work (plan, work, &told, error))
         return FALSE;
     }
   if (g_strcmp0 (plan->mutation->resolution, "open") == 0)

@@ -205,7 +205,8 @@ _kt_local_show (KtLocal *local,
                          &before->id, KT_BIND_END)
                 < 0)
     return FALSE;
-  if (!_kt_local_index (local, before, after, error))
+  if (!_kt_local_index (local, before, after, error)
+      || (!by_me && !_kt_local_news_record (local, before, after, error)))
     return FALSE;
   if (changes != NULL)
     _kt_changes_add (changes, before, after, by_me);

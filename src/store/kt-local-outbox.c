@@ -745,9 +745,10 @@ settle_one (KtLocal *local, const KtVerdict *verdict, gboolean *any, GError **er
                (gint64) verdict->outcome, KT_BIND_INT, verdict->seq, KT_BIND_TEXT, verdict->message,
                KT_BIND_TEXT, verdict->code, KT_BIND_INT, (gint64) KT_OUTBOX_SENT, KT_BIND_END);
 
-  if (n > 0)
-    *any = TRUE;
-  return n >= 0;
+  if (n <= 0)
+    return n == 0;
+  *any = TRUE;
+  return _kt_local_news_verdict (local, verdict, error);
 }
 
 static gboolean

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "../support/kt-rig.h"
+#include "store/kt-news.h"
 
 /* What a person decides in the review queue, and thinks better of. */
 
@@ -224,6 +225,73 @@ test_times (void)
     }
 }
 
+static void
+assert_news (Device *device, guint n, KtNewsKind kind, const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) news = kt_local_news (device->local, 100, &error);
+  const KtNews *last;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (news->len, ==, n);
+  g_assert_cmpint (kt_local_news_unseen (device->local, NULL), ==, n);
+  if (n == 0)
+    return;
+  last = news->pdata[0];
+  g_assert_cmpint (last->kind, ==, kind);
+  g_assert_cmpstr (last->text, ==, text);
+  g_assert_cmpstr (last->object, ==, "account");
+}
+
+/* P6: what was merged, or lost to a policy, is told to its author once; the value can be asked about again. */
+static void
+test_told (void)
+{
+  g_autoptr (Rig) rig = rig_new ();
+  Device *a = device_new (rig, "A", "anna");
+  Device *b = device_new (rig, "B", "ben");
+  KtId id = device_create (a, "account", "name=Acme", "mascot=owl", "tags=old", NULL);
+  g_autoptr (GPtrArray) news = NULL;
+  g_autoptr (KtMutation) again = NULL;
+  g_autoptr (GError) error = NULL;
+
+  device_sync (a);
+  device_sync (b);
+  device_set (a, "account", &id, "tags=old;east");
+  device_set (b, "account", &id, "tags=old;vip");
+  device_sync (a);
+  device_sync (b);
+  assert_news (a, 0, KT_NEWS_MERGED, NULL);
+  assert_news (b, 1, KT_NEWS_MERGED, "Changed Tags of “Acme”: old → old, vip");
+  g_assert_true (kt_local_news_see (b->local, 1, &error));
+  g_assert_cmpint (kt_local_news_unseen (b->local, NULL), ==, 0);
+
+  /* The later to arrive wins; the other is told. */
+  device_sync (a);
+  device_set (a, "account", &id, "mascot=fox");
+  device_set (b, "account", &id, "mascot=bear");
+  device_sync (a);
+  device_sync (b);
+  assert_news (a, 0, KT_NEWS_REPLACED, NULL);
+  device_sync (a);
+  assert_news (a, 1, KT_NEWS_REPLACED, "Mascot of “Acme”");
+  assert_counts (a, 0, 0, 0, 0);
+
+  /* No question, but one may be made of it. */
+  news = kt_local_news (a->local, 1, &error);
+  again = kt_mutation_new ("2026-03-01T08:00:00.000Z", "client");
+  again->resolves = ((KtNews *) news->pdata[0])->conflict;
+  again->resolution = g_strdup ("open");
+  kt_local_commit (a->local, again, NULL, NULL, &error);
+  g_assert_no_error (error);
+  device_sync (a);
+  assert_item (a, "\"owl\"", "\"fox\"", "\"bear\"");
+  decide (a, "mine");
+  device_sync (b);
+  assert_value (b, "account", &id, "mascot", "\"fox\"");
+  assert_all_equal (rig);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -231,6 +299,7 @@ main (int argc, char **argv)
   g_test_add_func ("/P6/decision-taken-back", test_taken_back);
   g_test_add_func ("/P6/decision-taken-back-late", test_taken_back_late);
   g_test_add_func ("/P6/decision-taken-back-twin", test_taken_back_twin);
+  g_test_add_func ("/P6/told", test_told);
   g_test_add_func ("/P7/39-orphan-theirs", test_orphan_theirs);
   g_test_add_func ("/P9/63-decision-times", test_times);
   return g_test_run ();
