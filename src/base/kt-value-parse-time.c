@@ -516,10 +516,10 @@ _kt_value_parse_duration (const KtField *field, const char *text, KtValue *out, 
   while (*p != '\0' && strlen (clean) <= MAX_TEMPORAL_BYTES)
     {
       gsize n = strspn (p, "0123456789.");
-      gint64 size = 1;
+      gint64 size = 1, divisor = memchr (p, '.', n) != NULL ? 10000 : 1;
 
-      if (n == 0 || !kt_decimal_parse (p, (gssize) n, clock ? 0 : 4, &part, NULL)
-          || part > G_GINT64_CONSTANT (100000000000000))
+      if (n == 0 || !kt_decimal_parse (p, (gssize) n, divisor > 1 ? 4 : 0, &part, NULL)
+          || (clock && (divisor > 1 || part > G_GINT64_CONSTANT (100000000000000))))
         break;
       p += n;
       if (clock)
@@ -553,12 +553,17 @@ _kt_value_parse_duration (const KtField *field, const char *text, KtValue *out, 
           p = "?";
           break;
         }
-      if (part * size % 10000 != 0)
+      if (__builtin_mul_overflow (part, size, &part)
+          || __builtin_add_overflow (total, part / divisor, &total))
+        {
+          p = "?";
+          break;
+        }
+      if (part % divisor != 0)
         {
           _kt_value_fail_text (field, error, text, "is not a whole number of seconds");
           return FALSE;
         }
-      total += part * size / 10000;
       parts++;
       skip_blanks (&p);
       if (*p == ',')
@@ -566,13 +571,13 @@ _kt_value_parse_duration (const KtField *field, const char *text, KtValue *out, 
       skip_blanks (&p);
     }
 
+  if (clock && parts == 2)
+    total *= 60;
   if (*p != '\0' || parts == 0 || (clock && parts < 2) || total > KT_DECIMAL_MAX)
     {
       _kt_value_fail_text (field, error, text, "is not a duration; write it as 1 h 30 min");
       return FALSE;
     }
-  if (clock && parts == 2)
-    total *= 60;
   out->type = KT_VALUE_INT;
   out->v.integer = negative ? -total : total;
   return TRUE;
