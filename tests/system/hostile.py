@@ -194,6 +194,23 @@ class Stage:
         for device in self.devices.values():
             same(self.names(device, prefix, thing), sorted(wanted), prefix)
 
+    # Made twice under one id, a record is still one; a counter tells.
+
+    def counter(self, device):
+        self.counted = device.new("account", "name=Counted", f"{COUNTER}=0")
+        assert self.sync(device)
+
+    def value(self, device):
+        return device.get("account", self.counted)[COUNTER] or 0
+
+    def count_up(self, device, by=1):
+        device("set", "account", self.counted, f"{COUNTER}={self.value(device) + by}")
+        return by
+
+    def all_count(self, wanted):
+        for device in self.devices.values():
+            same(self.value(device), wanted, COUNTER)
+
     def close(self):
         self.host.close()
         self.proxy.close()
@@ -240,6 +257,7 @@ def lost_replies(stage):
     """1, 3: every way to lose a reply or a request, one after the other, at every depth."""
     a, line = stage.device("a")
     stage.device("b")
+    stage.counter(a)
     wanted = []
     fates = [Fate("lose"), Fate("repeat"), Fate("repeat_late", seconds=0.05), Fate("gateway_after"), Fate("gateway"), Fate("portal"),
              Fate("redirect"), Fate("refuse")]
@@ -255,21 +273,25 @@ def lost_replies(stage):
     for i, fate in enumerate(fates):
         wanted.append(f"Fate {i}")
         a.new("competitor", f"name=Fate {i}")
+        stage.count_up(a)
         line.expect("/v1/push", fate)
         stage.sync(a)
         assert line.count("/v1/push", fate.kind) >= 1, fate
     stage.settle()
     stage.all_there(wanted, "Fate")
+    stage.all_count(len(fates))
 
 
 def killed_after_reply(stage):
     """4: the client dies when it has the reply, or nearly, and before its own commit, or just after."""
     a, line = stage.device("a")
     stage.device("b")
+    stage.counter(a)
     wanted = []
     for i in range(10):
         wanted.append(f"Reply {i}")
         a.new("competitor", f"name=Reply {i}")
+        stage.count_up(a)
         told = threading.Event()
         line.expect("/v1/push", Fate(), told.set)
         sync = a.start("sync")
@@ -278,14 +300,18 @@ def killed_after_reply(stage):
         assert f"Reply {i}" in stage.names(a, "Reply")
     stage.settle()
     stage.all_there(wanted, "Reply")
+    stage.all_count(len(wanted))
 
 
 def killed_server(stage):
     """3: the server, and PostgreSQL under it, die between effect and answer."""
     a, line = stage.device("a")
     stage.device("b")
-    wanted = []
+    stage.counter(a)
+    wanted, total = [], 0
     for turn in range(3):
+        for _i in range(5):
+            total += stage.count_up(a)
         wanted += bring(a, stage.folder, f"Dead {turn}", 300)
         heard = threading.Event()
         pushes = line.count("/v1/push")
@@ -300,6 +326,7 @@ def killed_server(stage):
         assert sync.returncode in (0, 3, 4), sync.returncode
     stage.settle()
     stage.all_there(wanted, "Dead")
+    stage.all_count(total)
 
 
 def at_once(stage):
@@ -459,6 +486,7 @@ def killed_anywhere(stage):
     """70: kill -9 of whoever is running, again and again, and disks that take no more."""
     a, line = stage.device("a")
     stage.device("b")
+    stage.counter(a)
     wanted, full, dead = set(), 0, 0
 
     def ends_small():
@@ -489,6 +517,7 @@ def killed_anywhere(stage):
                 same(new.returncode, 0)
                 wanted.add(name)
         if turn == 2:
+            stage.count_up(a)
             line.weather = Weather(bad=0.2, kinds=("cut", "lose", "repeat"))
             kill_soon(a.start("sync"), stage.chance.uniform(0, 0.12))
     assert full > 0 and dead > 0, (full, dead)
@@ -496,12 +525,13 @@ def killed_anywhere(stage):
     assert wanted <= there, f"lost: {sorted(wanted - there)}"
     stage.settle()
     stage.all_there(there, "Killed")
+    stage.all_count(10)
 
 
 def many_writers(stage):
     """Eight push at the same time; one counter, names of their own, and one text that everybody wants."""
     a, _line = stage.device("a")
-    ident = a.new("account", "name=Everybody's", f"{COUNTER}=0")
+    stage.counter(a)
     shared = a.new("competitor", "name=Shared", "website=none.example")
     a("sync")
     writers = []
@@ -512,9 +542,7 @@ def many_writers(stage):
         def work(i):
             device, total = writers[i], 0
             for n in range(rounds):
-                value = device.get("account", ident)[COUNTER] or 0
-                device("set", "account", ident, f"{COUNTER}={value + i + 1}")
-                total += i + 1
+                total += stage.count_up(device, i + 1)
                 device("set", "competitor", shared, f"weaknesses=by {i} in {n}")
                 device.new("competitor", f"name=Writer {i} {n}")
                 stage.sync(device)
@@ -524,8 +552,7 @@ def many_writers(stage):
     wanted = [f"Writer {i} {n}" for i in range(8) for n in range(rounds)]
     stage.settle()
     stage.all_there(wanted, "Writer")
-    for device in stage.devices.values():
-        same(device.get("account", ident)[COUNTER], sum(totals), COUNTER)
+    stage.all_count(sum(totals))
     # Whatever anybody wrote can be found.
     history = json.dumps(a.lines("history", "competitor", shared))
     missing = [f"by {i} in {n}" for i in range(8) for n in range(rounds) if f"by {i} in {n}\"" not in history]
@@ -536,8 +563,7 @@ def storm(stage):
     """Everything at once, by chance: four devices, one of them watching, over lines of all weathers."""
     seconds = 40 if LONG else 5
     a, _line = stage.device("a")
-    ident = a.new("account", "name=Counted", f"{COUNTER}=0")
-    a("sync")
+    stage.counter(a)
     actors = {name: stage.device(name)[0] for name in ("p", "q", "r", "s")}
     for name in actors:
         stage.lines[name].weather = Weather(bad=0.25, rate=200000 / SCALE, latency=0.2 * SCALE, hold=0.3)
@@ -563,10 +589,7 @@ def storm(stage):
                     assert new.returncode == 0
                     wanted.add(label)
             elif step < 0.6:
-                value = device.get("account", ident)[COUNTER] or 0
-                delta = chance.randrange(1, 10)
-                device("set", "account", ident, f"{COUNTER}={value + delta}")
-                total += delta
+                total += stage.count_up(device, chance.randrange(1, 10))
             elif step < 0.7:
                 kill_soon(device.start("sync"), chance.uniform(0, 0.2))
             elif step < 0.75:
@@ -625,8 +648,7 @@ def storm(stage):
     wanted |= there & maybe
     stage.settle()
     stage.all_there(wanted, "Storm")
-    for device in stage.devices.values():
-        same(device.get("account", ident)[COUNTER], sum(totals.values()), COUNTER)
+    stage.all_count(sum(totals.values()))
     stage.tap.say(f"{len(wanted)} made, counter {sum(totals.values())}, met {dict(sorted(stage.proxy.met().items()))}")
 
 
