@@ -296,6 +296,22 @@ kt_digest_n_cells (const KtObject *object)
   return n;
 }
 
+gboolean
+kt_digest_same_form (const KtObject *before, const KtObject *after)
+{
+  if (strcmp (before->name, after->name) != 0 || before->n_fields != after->n_fields)
+    return FALSE;
+  for (guint i = 0; i < before->n_fields; i++)
+    {
+      const KtField *a = before->by_name[i];
+      const KtField *b = after->by_name[i];
+
+      if (strcmp (a->name, b->name) != 0 || a->storage != b->storage || a->scale != b->scale)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 void
 kt_digest_cells (const KtObject *object, const KtCell *cells, KtDigest *out)
 {

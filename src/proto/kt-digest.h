@@ -25,6 +25,8 @@ void     kt_digest_of     (const KtRecord *record, KtDigest *out);
 /* The same from a row: its id, then the fields in the order of object->by_name, two columns for money and ref_any. */
 void     kt_digest_cells  (const KtObject *object, const KtCell *cells, KtDigest *out);
 guint    kt_digest_n_cells (const KtObject *object);
+/* Whether the same rows give the same digests after @before became @after. */
+gboolean kt_digest_same_form (const KtObject *before, const KtObject *after);
 
 void     kt_digest_add    (KtDigest *digest, const KtRecord *record);
 char    *kt_digest_string (const KtDigest *digest);                            /* "RECORDS:32 hex", g_free */

@@ -81,15 +81,10 @@ put_id (KtJsonWriter *json, const KtId *id)
   kt_json_add_string_len (json, text, KT_ID_TEXT_SIZE - 1);
 }
 
-KtPageWriter *
-kt_page_writer_new (const KtId *epoch,
-                    gboolean snapshot,
-                    const char *schema_digest,
-                    gint64 rows_total)
+static KtPageWriter *
+writer_new (const KtId *epoch, const char *mode, const char *schema_digest, gint64 rows_total)
 {
   KtPageWriter *writer;
-
-  g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
 
   writer = g_new0 (KtPageWriter, 1);
   writer->settled = -1;
@@ -99,13 +94,32 @@ kt_page_writer_new (const KtId *epoch,
   kt_json_put_int (&writer->json, "page", PAGE_VERSION);
   kt_json_key (&writer->json, "epoch");
   put_id (&writer->json, epoch);
-  kt_json_put_string (&writer->json, "mode", snapshot ? "snapshot" : "changes");
+  kt_json_put_string (&writer->json, "mode", mode);
   kt_json_put_string (&writer->json, "schema", schema_digest);
   if (rows_total >= 0)
     kt_json_put_int (&writer->json, "rows_total", rows_total);
   kt_json_end_object (&writer->json);
   end_line (writer);
   return writer;
+}
+
+KtPageWriter *
+kt_page_writer_new (const KtId *epoch,
+                    gboolean snapshot,
+                    const char *schema_digest,
+                    gint64 rows_total)
+{
+  g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
+
+  return writer_new (epoch, snapshot ? "snapshot" : "changes", schema_digest, rows_total);
+}
+
+KtPageWriter *
+kt_page_writer_new_repair (const KtId *epoch, const char *schema_digest)
+{
+  g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
+
+  return writer_new (epoch, "repair", schema_digest, -1);
 }
 
 void
@@ -273,9 +287,11 @@ read_head (Page *self, const char *line, gsize len, GError **error)
                        "): upgrade Kontor on this device",
                        version);
   if (version < 1 || epoch == NULL || digest == NULL || !kt_id_parse (epoch, -1, &self->page.epoch)
-      || (strcmp (mode, "snapshot") != 0 && strcmp (mode, "changes") != 0))
+      || (strcmp (mode, "snapshot") != 0 && strcmp (mode, "changes") != 0
+          && strcmp (mode, "repair") != 0))
     return page_fails (error, KT_ERROR_INVALID, "The page starts with a wrong line");
   self->page.snapshot = mode[0] == 's';
+  self->page.repair = mode[0] == 'r';
   self->page.schema_digest = g_strdup (digest);
   self->page.rows_total = kt_json_get_int (json, "rows_total", -1);
   return TRUE;

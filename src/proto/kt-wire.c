@@ -29,6 +29,7 @@ static const KtEndpointInfo endpoints[KT_N_ENDPOINTS] = {
   { KT_ENDPOINT_PUSH,      "POST", "/v1/push",        TRUE,  KT_WIRE_MAX_BODY },
   { KT_ENDPOINT_HISTORY,   "GET",  "/v1/history",     TRUE,  0 },
   { KT_ENDPOINT_DIGEST,    "GET",  "/v1/digest",      TRUE,  0 },
+  { KT_ENDPOINT_ROWS,      "POST", "/v1/rows",        TRUE,  64 * 1024 },
   { KT_ENDPOINT_BLOB_GET,  "GET",  "/v1/blob/",       TRUE,  0 },
   { KT_ENDPOINT_BLOB_PUT,  "PUT",  "/v1/blob/",       TRUE,  KT_WIRE_MAX_BODY },
   { KT_ENDPOINT_BLOB_STAT, "GET",  "/v1/blob-state/", TRUE,  0 },

@@ -27,7 +27,8 @@ typedef enum
   KT_ENDPOINT_PULL,       /* GET  /v1/pull?cursor=&limit= */
   KT_ENDPOINT_PUSH,       /* POST /v1/push */
   KT_ENDPOINT_HISTORY,    /* GET  /v1/history?object=&id=&before=&limit= */
-  KT_ENDPOINT_DIGEST,     /* GET  /v1/digest?object= */
+  KT_ENDPOINT_DIGEST,     /* GET  /v1/digest?object=&under=&fresh= */
+  KT_ENDPOINT_ROWS,       /* POST /v1/rows                       {"object":…,"ids":[…]}: a page of mode "repair" */
   KT_ENDPOINT_BLOB_GET,   /* GET  /v1/blob/SHA256                Range */
   KT_ENDPOINT_BLOB_PUT,   /* PUT  /v1/blob/SHA256?offset= */
   KT_ENDPOINT_BLOB_STAT,  /* GET  /v1/blob-state/SHA256          {"have":bytes,"whole":bool} */
@@ -96,7 +97,7 @@ char    *kt_cursor_encode (const KtCursor *cursor);                          /* 
 gboolean kt_cursor_decode (const char *text, KtCursor *out, GError **error); /* INVALID */
 
 /* ---- pull page: NDJSON, written row by row, read row by row ----
- *   {"page":1,"epoch":"…","mode":"snapshot"|"changes","schema":"digest","rows_total":n?}
+ *   {"page":1,"epoch":"…","mode":"snapshot"|"changes"|"repair","schema":"digest","rows_total":n?}
  *   {"object":"contact","fields":["first_name",…]}         a block: the rows after it are of this object
  *   ["id",rev,value,…]                                      a row, values in wire form by position; whole record: fields not listed are null
  *   {"gone":["contact","id",…]}                             pairs: records that leave this device (erased or out of scope)
@@ -106,6 +107,8 @@ gboolean kt_cursor_decode (const char *text, KtCursor *out, GError **error); /* 
  * crc is the last member: CRC-32 of every byte of the page before its eight digits, the cursor and seq of
  * the last line included; after them only "} and a newline. Lower-case hex. */
 typedef struct _KtPageWriter KtPageWriter;
+/* The page that answers POST /v1/rows: mode "repair", no cursor. */
+KtPageWriter *kt_page_writer_new_repair (const KtId *epoch, const char *schema_digest);
 KtPageWriter *kt_page_writer_new   (const KtId *epoch, gboolean snapshot, const char *schema_digest, gint64 rows_total);
 /* Starts a block unless the last one was of the same object and fields. */
 void          kt_page_writer_block (KtPageWriter *writer, const KtObject *object, const KtField *const *fields, guint n_fields);
@@ -121,6 +124,7 @@ typedef struct
 {
   KtId            epoch;
   gboolean        snapshot;
+  gboolean        repair;            /* single rows that were asked for: no cursor, not to be taken for a pull */
   char           *schema_digest;
   gint64          rows_total;
   char           *cursor;            /* after END */

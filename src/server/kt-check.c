@@ -236,6 +236,18 @@ check_references (Check *check, const KtObject *object, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_sums (Check *check, const KtObject *object, GError **error)
+{
+  gboolean right;
+
+  if (!_kt_core_check_sums (check->core, object, &right, error))
+    return FALSE;
+  if (!right)
+    note (check, "%s: the sums that are kept are not those of the records", object->name);
+  return TRUE;
+}
+
 /* ---- the rest ---- */
 
 static gboolean
@@ -327,7 +339,8 @@ kt_core_check (KtCore *core, GError **error)
     check_books (&check, seq, error) && check_ledger (&check, error) && check_blobs (&check, error);
   for (guint i = 0; i < n && done; i++)
     done =
-      check_log (&check, objects[i], seq, error) && check_references (&check, objects[i], error);
+      check_log (&check, objects[i], seq, error) && check_references (&check, objects[i], error)
+      && check_sums (&check, objects[i], error);
   kt_db_rollback (core->db);
   return done ? g_steal_pointer (&problems) : NULL;
 }

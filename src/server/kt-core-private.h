@@ -3,6 +3,7 @@
 
 #include "server/kt-core.h"
 
+#include "db/kt-sums.h"
 #include "db/kt-table.h"
 #include "proto/kt-expression.h"
 #include "proto/kt-merge.h"
@@ -29,6 +30,7 @@ struct _KtCore
   KtExpressionEngine *engine;
   GArray             *copies;      /* KtCopy, of the current schema */
   const KtObject    **order;       /* what a pull sends, in its order; NULL-terminated */
+  KtSums             *sums;        /* what the transaction under way changes */
   char               *workspace;
   char               *currency;
   char               *locale;
@@ -39,6 +41,7 @@ struct _KtCore
 
   /* state */
   KtId                epoch;
+  gboolean            sums_wrong;
 };
 
 /* ---- kt-core.c ---- */
@@ -102,7 +105,16 @@ KtReply   *_kt_core_pull     (KtCore *core, const KtActor *actor, const KtReques
 /* "SELECT rid, id, rev, … FROM o_x o WHERE ", and whether a row of it is one that the user may hold. */
 KtSql     *_kt_core_select_rows (KtCore *core, const KtActor *actor, const KtObject *object, gboolean *scoped, GError **error);
 gboolean   _kt_core_in_scope (KtStmt *stmt, const KtObject *object, gboolean scoped);
+/* Rows by id, and "gone" for those that the user may not have. *all: FALSE when the page had no room for the rest. */
+gboolean   _kt_core_put_rows (KtCore *core, const KtActor *actor, const KtObject *object, const KtId *ids, guint n,
+                              KtPageWriter *writer, gboolean *all, GError **error);
 KtReply   *_kt_core_digest   (KtCore *core, const KtActor *actor, const KtRequest *request);
+KtReply   *_kt_core_rows     (KtCore *core, const KtActor *actor, const KtRequest *request);
+/* Sums up an object anew and keeps that; of a new schema: what its records now give other digests for. In a WRITE transaction. */
+gboolean   _kt_core_resum    (KtCore *core, const KtObject *object, GError **error);
+gboolean   _kt_core_resum_changed (KtCore *core, const KtSchema *before, const KtSchema *after, GError **error);
+gboolean   _kt_core_check_sums (KtCore *core, const KtObject *object, gboolean *right, GError **error);
+void       _kt_core_mend_sums (KtCore *core);       /* if they turned out to be wrong; outside a transaction */
 KtReply   *_kt_core_history  (KtCore *core, const KtActor *actor, const KtRequest *request);
 KtReply   *_kt_core_blob_get  (KtCore *core, const KtActor *actor, const KtRequest *request);
 KtReply   *_kt_core_blob_put  (KtCore *core, const KtActor *actor, const KtRequest *request);

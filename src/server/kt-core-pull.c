@@ -519,6 +519,68 @@ changes_page (KtCore *core,
     }
 }
 
+/* ---- single rows ---- */
+
+/* One row by its id. *found: there is one, and the user may have it. */
+static gboolean
+add_row (KtCore *core,
+         const KtActor *actor,
+         Block *block,
+         const KtId *id,
+         gboolean *found,
+         GError **error)
+{
+  g_autoptr (KtSql) sql = NULL;
+  g_auto (KtValue) value = KT_VALUE_INIT;
+  KT_STMT_SCOPE *stmt = NULL;
+  gboolean scoped;
+  KtStep step;
+
+  sql = _kt_core_select_rows (core, actor, block->object, &scoped, error);
+  if (sql == NULL)
+    return FALSE;
+  kt_sql_append (sql, "o.id = ");
+  kt_value_set_id (&value, id);
+  kt_sql_append_value (sql, &value);
+  stmt = kt_sql_stmt (sql, error);
+  if (stmt == NULL)
+    return FALSE;
+  step = kt_stmt_step (stmt, error);
+  *found = step == KT_STEP_ROW && _kt_core_in_scope (stmt, block->object, scoped);
+  if (*found)
+    block_add (block, stmt);
+  return step != KT_STEP_ERROR;
+}
+
+gboolean
+_kt_core_put_rows (KtCore *core,
+                   const KtActor *actor,
+                   const KtObject *object,
+                   const KtId *ids,
+                   guint n,
+                   KtPageWriter *writer,
+                   gboolean *all,
+                   GError **error)
+{
+  g_auto (Block) block = { 0 };
+  gsize room = KT_WIRE_MAX_PAGE - KT_WIRE_MAX_PAGE / 8;
+  guint i;
+
+  block_init (&block, object);
+  for (i = 0; i < n && (i == 0 || kt_page_writer_size (writer) + block.bytes < room); i++)
+    {
+      gboolean found;
+
+      if (!add_row (core, actor, &block, &ids[i], &found, error))
+        return FALSE;
+      if (!found)
+        kt_page_writer_gone (writer, object, &ids[i]);
+    }
+  *all = i == n;
+  block_write (&block, writer);
+  return TRUE;
+}
+
 /* ---- request ---- */
 
 static gboolean

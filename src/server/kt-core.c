@@ -253,7 +253,7 @@ make_tables_1 (KtDb *db, gpointer data, GError **error)
     "CREATE TABLE kt_sequence (name TEXT NOT NULL PRIMARY KEY, last INTEGER NOT NULL)@;");
 
   g_string_replace (sql, "@", kt_db_dialect (db) == KT_DIALECT_SQLITE ? " WITHOUT ROWID" : "", 0);
-  return kt_db_exec (db, sql->str, error);
+  return kt_db_exec (db, sql->str, error) && kt_sums_make_table (db, error);
 }
 
 gboolean
@@ -291,7 +291,8 @@ _kt_core_set_meta (KtDb *db, const char *key, const char *text, gint64 number, G
 gboolean
 _kt_core_put_seq (KtCore *core, gint64 seq, GError **error)
 {
-  return kt_db_run (core->db, error, "UPDATE kt_meta SET number = ?1 WHERE key = 'seq'",
+  return kt_sums_flush (core->sums, core->db, error)
+         && kt_db_run (core->db, error, "UPDATE kt_meta SET number = ?1 WHERE key = 'seq'",
                     KT_BIND_INT, seq, KT_BIND_END)
          >= 0;
 }
@@ -448,6 +449,7 @@ _kt_core_begin (KtCore *core, KtTxMode mode, gint64 *seq, GError **error)
 
   if (!kt_db_begin (core->db, mode, error))
     return FALSE;
+  kt_sums_clear (core->sums);
   if (mode == KT_TX_WRITE && kt_db_dialect (core->db) == KT_DIALECT_POSTGRESQL
       && !kt_db_get_int (core->db, 0, &locked, error,
                          "SELECT number FROM kt_meta WHERE key = 'seq' FOR UPDATE", KT_BIND_END))
@@ -473,6 +475,7 @@ _kt_core_open_uri (const char *dir, const char *uri, const KtEnv *env, GError **
   core->env = env;
   core->schemas = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_schema_unref);
   core->copies = g_array_new (FALSE, FALSE, sizeof (KtCopy));
+  core->sums = kt_sums_new ();
   core->db = kt_db_open (uri, 0, error);
   if (core->db == NULL || !_kt_core_make_tables (core->db, error)
       || !_kt_core_begin (core, KT_TX_READ, &seq, error))
@@ -516,6 +519,7 @@ kt_core_close (KtCore *core)
   kt_db_close (core->db);
   g_clear_pointer (&core->engine, kt_expression_engine_unref);
   g_clear_pointer (&core->copies, g_array_unref);
+  g_clear_pointer (&core->sums, kt_sums_free);
   g_clear_pointer (&core->schemas, g_ptr_array_unref);
   g_free (core->order);
   g_free (core->workspace);
@@ -554,6 +558,7 @@ static gboolean
 put_schema (KtCore *core, const KtSchema *schema, GError **error)
 {
   return kt_table_ensure (core->db, schema, KT_TABLE_SERVER, error)
+         && _kt_core_resum_changed (core, core->schema, schema, error)
          && _kt_core_set_meta (core->db, "schema", kt_schema_to_json (schema), 0, error)
          && _kt_core_set_meta (core->db, "schema_digest", kt_schema_digest (schema), 0, error);
 }
@@ -648,6 +653,9 @@ handle_reading (KtCore *core, const KtRequest *request)
       case KT_ENDPOINT_DIGEST:
         reply = _kt_core_digest (core, &actor, request);
         break;
+      case KT_ENDPOINT_ROWS:
+        reply = _kt_core_rows (core, &actor, request);
+        break;
       case KT_ENDPOINT_BLOB_GET:
         reply = _kt_core_blob_get (core, &actor, request);
         break;
@@ -658,6 +666,7 @@ handle_reading (KtCore *core, const KtRequest *request)
         g_assert_not_reached ();
       }
   kt_db_rollback (core->db);
+  _kt_core_mend_sums (core);
   return reply;
 }
 

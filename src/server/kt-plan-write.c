@@ -163,6 +163,24 @@ write_record (KtPlan *plan, KtWork *work, GError **error)
   return kt_table_update (plan->core->db, patch, &work->id, plan->seq, error);
 }
 
+/* The sums that are kept follow in the same transaction. */
+static void
+note_sums (KtPlan *plan, const KtWork *work)
+{
+  KtDigest one;
+
+  if (work->stored != NULL)
+    {
+      kt_digest_of (work->stored, &one);
+      kt_sums_leave (plan->core->sums, work->object->number, &work->id, &one);
+    }
+  if (work->now != NULL)
+    {
+      kt_digest_of (work->now, &one);
+      kt_sums_join (plan->core->sums, work->object->number, &work->id, &one);
+    }
+}
+
 static const char *
 word_for (const KtPlan *plan, const KtWork *work)
 {
@@ -182,6 +200,8 @@ write_work (KtPlan *plan, KtWork *work, gint64 idx, GError **error)
       && (!write_record (plan, work, error)
           || !write_log (plan, work->object, &work->id, work->now == NULL, error)))
     return FALSE;
+  if (changed)
+    note_sums (plan, work);
   changes = describe_changes (work);
   entry = (Entry){ .object = work->object->name,
                    .id = &work->id,

@@ -297,6 +297,7 @@ compare_all (KtLocal *local,
   guint n;
 
   request->token = g_strdup (token);
+  kt_request_set_query (request, "fresh", "1");
   json = _kt_sync_ask (transport, request, cancellable, error);
   if (json == NULL)
     return FALSE;

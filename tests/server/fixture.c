@@ -476,7 +476,7 @@ assert_sound (Fixture *fixture)
 void
 assert_equal (Device *device)
 {
-  g_autoptr (KtReply) reply = ask (device->fixture, KT_ENDPOINT_DIGEST, device->token, NULL, NULL);
+  g_autoptr (KtReply) reply = ask (device->fixture, KT_ENDPOINT_DIGEST, device->token, "fresh=1", NULL);
   g_autoptr (KtJson) json = reply_json (reply);
   g_autofree char *text = NULL;
   KtDigest digest = { 0 };
