@@ -270,6 +270,28 @@ level_reaches (const KtRights *rights,
   return FALSE;
 }
 
+gboolean
+kt_rights_reach (const KtRights *rights,
+                 KtMay action,
+                 const KtObject *object,
+                 const KtAudience *audience)
+{
+  KtLevel level = kt_rights_level (rights, object->name, action);
+
+  if (level == KT_LEVEL_NO || level == KT_LEVEL_ALL)
+    return level == KT_LEVEL_ALL;
+  for (guint i = 0; i < audience->tokens->len; i++)
+    {
+      const KtToken *token = &g_array_index (audience->tokens, KtToken, i);
+      gboolean own = ((guint) token->b[0] << 8 | token->b[1]) == object->number;
+
+      if ((own || object->kind == KT_KIND_CHILD)
+          && token_counts (rights, object->name, level, token))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* ---- records ---- */
 
 static gboolean

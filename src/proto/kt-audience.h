@@ -57,6 +57,9 @@ gboolean         kt_subscriptions_has  (const KtSubscriptions *subscriptions, co
 /* The tokens by which a record of @object can be met, sorted; empty when all or none are. Free with g_array_unref. */
 GArray          *kt_subscriptions_tokens (const KtSubscriptions *subscriptions, const KtObject *object);
 
+/* Whether @rights allow @action on a record of which nothing is known but @audience. */
+gboolean         kt_rights_reach (const KtRights *rights, KtMay action, const KtObject *object, const KtAudience *audience);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtAudience, kt_audience_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtSubscriptions, kt_subscriptions_free)
 

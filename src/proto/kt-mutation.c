@@ -353,6 +353,8 @@ kt_mutation_to_json (const KtMutation *mutation, KtJsonWriter *writer)
       kt_json_put_string (writer, "resolves", id);
       kt_json_put_string (writer, "resolution", mutation->resolution);
     }
+  if (mutation->escrow)
+    kt_json_put_bool (writer, "escrow", TRUE);
   kt_json_key (writer, "ops");
   kt_json_begin_array (writer);
   for (guint i = 0; i < mutation->ops->len; i++)
@@ -391,7 +393,7 @@ KtMutation *
 kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **error)
 {
   static const char *const known[] = { "number",   "at",         "origin", "batch",
-                                       "resolves", "resolution", "ops",    NULL };
+                                       "resolves", "resolution", "escrow", "ops", NULL };
   g_autoptr (KtMutation) mutation = NULL;
   const char *at = NULL, *origin = NULL, *batch = NULL, *resolution = NULL;
   KtId batch_id = KT_ID_NIL;
@@ -426,6 +428,18 @@ kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **erro
   if (!read_int (json, "number", &mutation->number, error)
       || !read_id (json, "resolves", &mutation->resolves, error))
     return NULL;
+
+  if (kt_json_get (json, "escrow") != NULL)
+    {
+      KtJsonType type = kt_json_type (kt_json_get (json, "escrow"));
+
+      if (type != KT_JSON_TRUE && type != KT_JSON_FALSE)
+        {
+          invalid (error, "\"escrow\" must be true or false");
+          return NULL;
+        }
+      mutation->escrow = type == KT_JSON_TRUE;
+    }
 
   ops = kt_json_get (json, "ops");
   if (kt_json_type (ops) != KT_JSON_ARRAY)

@@ -32,6 +32,7 @@ struct _KtMutation
   char      *batch;            /* uuid text joining the mutations of one import, or NULL */
   KtId       resolves;         /* id of the sync_conflict this settles (or opens again), or nil: refused when it is so already */
   char      *resolution;       /* "kept_mine", "took_theirs", "merged", "discarded" when resolves is set; "open": it is asked again */
+  gboolean   escrow;           /* to be put into review without trying: its author may not see the record any more */
   GPtrArray *ops;              /* KtOp* */
 };
 

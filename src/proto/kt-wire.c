@@ -25,6 +25,7 @@ static const KtEndpointInfo endpoints[KT_N_ENDPOINTS] = {
   { KT_ENDPOINT_LOGIN,     "POST", "/v1/login",       FALSE, MAX_SMALL_BODY },
   { KT_ENDPOINT_LOGOUT,    "POST", "/v1/logout",      TRUE,  MAX_SMALL_BODY },
   { KT_ENDPOINT_SCHEMA,    "GET",  "/v1/schema",      TRUE,  0 },
+  { KT_ENDPOINT_ACCESS,    "GET",  "/v1/access",      TRUE,  0 },
   { KT_ENDPOINT_PULL,      "GET",  "/v1/pull",        TRUE,  0 },
   { KT_ENDPOINT_PUSH,      "POST", "/v1/push",        TRUE,  KT_WIRE_MAX_BODY },
   { KT_ENDPOINT_HISTORY,   "GET",  "/v1/history",     TRUE,  0 },

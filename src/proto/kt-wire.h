@@ -24,6 +24,7 @@ typedef enum
   KT_ENDPOINT_LOGIN,      /* POST /v1/login                      no token */
   KT_ENDPOINT_LOGOUT,     /* POST /v1/logout */
   KT_ENDPOINT_SCHEMA,     /* GET  /v1/schema                     ETag */
+  KT_ENDPOINT_ACCESS,     /* GET  /v1/access                     ETag: what this user may do, kt_rights_from_json */
   KT_ENDPOINT_PULL,       /* GET  /v1/pull?cursor=&limit= */
   KT_ENDPOINT_PUSH,       /* POST /v1/push */
   KT_ENDPOINT_HISTORY,    /* GET  /v1/history?object=&id=&before=&limit= */

@@ -16,6 +16,7 @@
 #include "config.h"
 
 #include "kt-core-private.h"
+#include "kt-scope.h"
 
 #include <string.h>
 
@@ -33,7 +34,6 @@
 #define FORGET_US (15 * 60 * SECOND_US)
 
 /* Of the default pack: data/schema/seed.json. */
-#define ADMIN_ROLE "01900000-0000-7000-8000-000000000609"
 
 static GMutex hash_mutex;
 static gboolean weak_hash;
@@ -132,21 +132,6 @@ set_not_signed_in (GError **error)
                "You are not signed in, or no longer: sign in again");
 }
 
-static gboolean
-has_admin_role (const KtRecord *user)
-{
-  const KtValue *roles = kt_record_get (user, "roles");
-  g_autoptr (KtJson) list = NULL;
-
-  if (roles == NULL || roles->type != KT_VALUE_LIST)
-    return FALSE;
-  list = kt_json_parse (roles->v.text, -1, NULL);
-  for (guint i = 0; i < kt_json_length (list); i++)
-    if (g_strcmp0 (kt_json_string (kt_json_at (list, i), NULL), ADMIN_ROLE) == 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* The actor behind a user record; AUTH when the record does not let anybody act. */
 static gboolean
 read_user (KtCore *core, const KtId *id, KtActor *actor, GError **error)
@@ -171,9 +156,11 @@ read_user (KtCore *core, const KtId *id, KtActor *actor, GError **error)
       return FALSE;
     }
   locale = kt_record_text (record, "locale");
+  actor->access.rights = _kt_core_rights (core, record, error);
+  if (actor->access.rights == NULL)
+    return FALSE;
   actor->access.user = *id;
-  actor->access.admin =
-    g_strcmp0 (kt_record_text (record, "type"), "admin") == 0 || has_admin_role (record);
+  actor->access.admin = kt_rights_admin (actor->access.rights);
   actor->access.name = kt_record_title (record, core->locale);
   actor->locale = g_strdup (locale != NULL ? locale : core->locale);
   return TRUE;
@@ -489,6 +476,7 @@ login_reply (KtCore *core,
   kt_json_put_string (&writer, "workspace", core->workspace);
   kt_json_put_string (&writer, "currency", core->currency);
   kt_json_put_string (&writer, "schema", kt_schema_digest (core->schema));
+  kt_json_put_string (&writer, "access", kt_rights_digest (actor->access.rights));
   kt_json_put_int (&writer, "last_number", last_number);
   kt_json_end_object (&writer);
   return _kt_reply_json (200, text);

@@ -5,6 +5,7 @@
 
 #include "db/kt-sums.h"
 #include "db/kt-table.h"
+#include "proto/kt-audience.h"
 #include "proto/kt-expression.h"
 #include "proto/kt-merge.h"
 
@@ -34,6 +35,9 @@ struct _KtCore
   char               *workspace;
   char               *currency;
   char               *locale;
+  GHashTable         *rights;      /* KtId of a user → KtRights, as of roles */
+  GHashTable         *scopes;      /* hashes that stand in kt_scope */
+  GHashTable         *audience_fields; /* KtObject → GPtrArray of KtField, of kt-plan-audience.c */
 
   /* borrowed */
   const KtEnv        *env;
@@ -42,6 +46,7 @@ struct _KtCore
   /* state */
   KtId                epoch;
   gboolean            sums_wrong;
+  gint64              roles;       /* the last commit that touched who may do what */
 };
 
 /* ---- kt-core.c ---- */
@@ -85,6 +90,10 @@ typedef struct
   KtId      device;          /* nil: the server itself */
   char     *locale;
   gboolean  trusted;         /* not from the network: may set computed fields, its time is believed, access is not asked */
+
+  /* private: of kt-scope.c */
+  KtSubscriptions *subscriptions;
+  const KtSchema  *subscribed;
 } KtActor;
 void       _kt_actor_clear   (KtActor *actor);
 void       _kt_actor_system  (KtCore *core, KtActor *actor);

@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include "kt-core-private.h"
+#include "kt-scope.h"
 
 #include <string.h>
 
@@ -137,6 +138,7 @@ void
 _kt_actor_clear (KtActor *actor)
 {
   kt_access_clear (&actor->access);
+  g_clear_pointer (&actor->subscriptions, kt_subscriptions_free);
   g_clear_pointer (&actor->locale, g_free);
 }
 
@@ -250,6 +252,14 @@ make_tables_1 (KtDb *db, gpointer data, GError **error)
     "CREATE TABLE kt_verdict (device BLOB NOT NULL, number INTEGER NOT NULL, outcome TEXT NOT NULL,"
     " seq INTEGER NOT NULL, code TEXT, message TEXT, digest BLOB NOT NULL,"
     " PRIMARY KEY (device, number))@;"
+    "CREATE TABLE kt_audience (object INTEGER NOT NULL, rid INTEGER NOT NULL, token BLOB NOT NULL,"
+    " since INTEGER NOT NULL, PRIMARY KEY (object, rid, token))@;"
+    "CREATE INDEX kt_audience_token ON kt_audience (object, token, rid);"
+    "CREATE TABLE kt_lost (seq INTEGER NOT NULL, object INTEGER NOT NULL, id BLOB NOT NULL,"
+    " token BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (seq, object, id, token))@;"
+    "CREATE TABLE kt_scope (hash INTEGER NOT NULL PRIMARY KEY, user_id BLOB NOT NULL,"
+    " seq INTEGER NOT NULL, access TEXT NOT NULL)@;"
+    "CREATE INDEX kt_scope_user ON kt_scope (user_id, seq);"
     "CREATE TABLE kt_sequence (name TEXT NOT NULL PRIMARY KEY, last INTEGER NOT NULL)@;");
 
   g_string_replace (sql, "@", kt_db_dialect (db) == KT_DIALECT_SQLITE ? " WITHOUT ROWID" : "", 0);
@@ -409,11 +419,12 @@ refresh (KtCore *core, gint64 *seq, GError **error)
 {
   KT_STMT_SCOPE *stmt = NULL;
   gboolean have_seq = FALSE, have_epoch = FALSE, reload = core->schema == NULL;
+  gint64 roles = 0;
   KtStep step;
 
   stmt = kt_db_stmt (
     core->db,
-    "SELECT key, text, number FROM kt_meta WHERE key IN ('seq', 'epoch', 'schema_digest')", error);
+    "SELECT key, text, number FROM kt_meta WHERE key IN ('seq', 'epoch', 'schema_digest', 'roles')", error);
   if (stmt == NULL)
     return FALSE;
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
@@ -427,6 +438,8 @@ refresh (KtCore *core, gint64 *seq, GError **error)
         }
       else if (g_strcmp0 (key, "epoch") == 0)
         have_epoch = kt_id_parse (kt_stmt_text (stmt, 1), -1, &core->epoch);
+      else if (g_strcmp0 (key, "roles") == 0)
+        roles = kt_stmt_int (stmt, 2);
       else if (!reload)
         reload = g_strcmp0 (kt_stmt_text (stmt, 1), kt_schema_digest (core->schema)) != 0;
     }
@@ -439,6 +452,9 @@ refresh (KtCore *core, gint64 *seq, GError **error)
                    core->dir);
       return FALSE;
     }
+  if (roles != core->roles)
+    g_hash_table_remove_all (core->rights);
+  core->roles = roles;
   return !reload || load_schema (core, error);
 }
 
@@ -476,6 +492,11 @@ _kt_core_open_uri (const char *dir, const char *uri, const KtEnv *env, GError **
   core->schemas = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_schema_unref);
   core->copies = g_array_new (FALSE, FALSE, sizeof (KtCopy));
   core->sums = kt_sums_new ();
+  core->rights = g_hash_table_new_full (kt_id_hash, kt_id_equal, g_free,
+                                        (GDestroyNotify) kt_rights_unref);
+  core->scopes = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  core->audience_fields =
+    g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) g_ptr_array_unref);
   core->db = kt_db_open (uri, 0, error);
   if (core->db == NULL || !_kt_core_make_tables (core->db, error)
       || !_kt_core_begin (core, KT_TX_READ, &seq, error))
@@ -520,6 +541,9 @@ kt_core_close (KtCore *core)
   g_clear_pointer (&core->engine, kt_expression_engine_unref);
   g_clear_pointer (&core->copies, g_array_unref);
   g_clear_pointer (&core->sums, kt_sums_free);
+  g_clear_pointer (&core->rights, g_hash_table_unref);
+  g_clear_pointer (&core->scopes, g_hash_table_unref);
+  g_clear_pointer (&core->audience_fields, g_hash_table_unref);
   g_clear_pointer (&core->schemas, g_ptr_array_unref);
   g_free (core->order);
   g_free (core->workspace);
@@ -621,6 +645,18 @@ schema_reply (KtCore *core, const KtRequest *request)
   return reply;
 }
 
+/* What names a scope must be found again when it comes back; most often it is there. Takes @reply. */
+static KtReply *
+with_scope (KtCore *core, const KtActor *actor, gboolean known, KtReply *reply)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (known || reply->status != 200 || _kt_scope_remember (core, actor, &error))
+    return reply;
+  kt_reply_free (reply);
+  return _kt_reply_error (error);
+}
+
 /* Answered from one snapshot. */
 static KtReply *
 handle_reading (KtCore *core, const KtRequest *request)
@@ -628,12 +664,15 @@ handle_reading (KtCore *core, const KtRequest *request)
   g_auto (KtActor) actor = { 0 };
   g_autoptr (GError) error = NULL;
   KtReply *reply = NULL;
+  gboolean known = TRUE;
   gint64 seq;
 
   if (!_kt_core_begin (core, KT_TX_READ, &seq, &error))
     return _kt_reply_error (error);
   if (kt_endpoint_info (request->endpoint)->needs_token
-      && !_kt_core_actor (core, request->token, &actor, &error))
+      && (!_kt_core_actor (core, request->token, &actor, &error)
+          || ((request->endpoint == KT_ENDPOINT_PULL || request->endpoint == KT_ENDPOINT_ACCESS)
+              && !_kt_scope_known (core, &actor, &known, &error))))
     reply = _kt_reply_error (error);
   else
     switch (request->endpoint)
@@ -643,6 +682,9 @@ handle_reading (KtCore *core, const KtRequest *request)
         break;
       case KT_ENDPOINT_SCHEMA:
         reply = schema_reply (core, request);
+        break;
+      case KT_ENDPOINT_ACCESS:
+        reply = _kt_core_access (core, &actor, request);
         break;
       case KT_ENDPOINT_PULL:
         reply = _kt_core_pull (core, &actor, request);
@@ -667,7 +709,7 @@ handle_reading (KtCore *core, const KtRequest *request)
       }
   kt_db_rollback (core->db);
   _kt_core_mend_sums (core);
-  return reply;
+  return with_scope (core, &actor, known, reply);
 }
 
 /* Opens its transactions itself. */

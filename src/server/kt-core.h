@@ -61,6 +61,10 @@ gboolean  kt_core_user_set      (KtCore *core, const char *name, const char *con
 gboolean  kt_core_user_enable   (KtCore *core, const char *name, gboolean enabled, GError **error);    /* disabling ends its sessions */
 gboolean  kt_core_user_password (KtCore *core, const char *name, const char *password, GError **error); /* ends its sessions */
 GPtrArray *kt_core_user_list    (KtCore *core, GError **error);                                        /* KtJson-like lines: JSON texts */
+/* Makes the role @name or changes it. @json: {"scope":…,"fields":…,"special":…,"is_baseline":true}, what is left out stays; in scope
+ * "*" stands for every object that is not named (of what only the server changes: no more than sight). INVALID, with the place. */
+gboolean  kt_core_role_set      (KtCore *core, const char *name, const char *json, KtId *id, GError **error);
+GPtrArray *kt_core_role_list    (KtCore *core, GError **error);                                        /* JSON texts */
 gboolean  kt_core_backup  (KtCore *core, const char *file, GError **error);                            /* database and blobs in one file */
 gboolean  kt_core_restore (const char *file, const char *dir, const KtEnv *env, GError **error);       /* into a new DIR; starts a new epoch */
 /* SQLite check, ledger vs. records, log vs. rev, references, blobs. Sentences. */

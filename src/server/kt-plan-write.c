@@ -134,8 +134,8 @@ write_entry (KtPlan *plan, gint64 idx, const Entry *entry, GError **error)
          >= 0;
 }
 
-static gboolean
-write_log (KtPlan *plan, const KtObject *object, const KtId *id, gboolean gone, GError **error)
+gboolean
+_kt_plan_log (KtPlan *plan, const KtObject *object, const KtId *id, gboolean gone, GError **error)
 {
   return kt_db_run (plan->core->db, error,
                     "INSERT INTO kt_log (seq, object, id, gone) VALUES (?1, ?2, ?3, ?4)",
@@ -198,7 +198,7 @@ write_work (KtPlan *plan, KtWork *work, gint64 idx, GError **error)
 
   if (changed
       && (!write_record (plan, work, error)
-          || !write_log (plan, work->object, &work->id, work->now == NULL, error)))
+          || !_kt_plan_log (plan, work->object, &work->id, work->now == NULL, error)))
     return FALSE;
   if (changed)
     note_sums (plan, work);
@@ -229,11 +229,15 @@ write_sequences (KtPlan *plan, GError **error)
   return TRUE;
 }
 
+static gboolean write_unapplied (KtPlan *plan, KtOutcome outcome, gint64 *idx, GError **error);
+
 gboolean
 _kt_plan_write (KtPlan *plan, GError **error)
 {
   gint64 idx = 0;
 
+  if (plan->held && !write_unapplied (plan, KT_OUTCOME_REVIEW, &idx, error))
+    return FALSE;
   for (guint i = 0; i < plan->works->len; i++)
     {
       KtWork *work = plan->works->pdata[i];
@@ -246,13 +250,13 @@ _kt_plan_write (KtPlan *plan, GError **error)
         return FALSE;
       idx++;
     }
-  return write_sequences (plan, error);
+  return _kt_plan_keep_audience (plan, error) && write_sequences (plan, error);
 }
 
-/* ---- refused ---- */
+/* ---- not applied ---- */
 
 static char *
-describe_refused (const KtOp *op)
+describe_unapplied (const KtOp *op, KtOutcome outcome)
 {
   GString *text = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (text);
@@ -262,32 +266,42 @@ describe_refused (const KtOp *op)
     {
       const KtChange *change = &g_array_index (op->patch->changes, KtChange, i);
 
-      put_values (&writer, change->field, &change->before, &change->before, KT_OUTCOME_REFUSED,
+      put_values (&writer, change->field, &change->before, &change->before, outcome,
                   &change->after, &change->before);
     }
   kt_json_end_object (&writer);
   return g_string_free (text, FALSE);
 }
 
-gboolean
-_kt_plan_write_refused (KtPlan *plan, GError **error)
+/* What was meant, whole (P2). */
+static gboolean
+write_unapplied (KtPlan *plan, KtOutcome outcome, gint64 *idx, GError **error)
 {
   const KtMutation *mutation = plan->mutation;
 
   for (guint i = 0; i < mutation->ops->len; i++)
     {
       const KtOp *op = mutation->ops->pdata[i];
-      g_autofree char *changes = describe_refused (op);
-      Entry entry = { op->object->name,   &op->id, kind_words[op->kind], FALSE,
-                      KT_OUTCOME_REFUSED, changes };
+      g_autofree char *changes = describe_unapplied (op, outcome);
+      Entry entry = { op->object->name, &op->id, kind_words[op->kind], FALSE, outcome, changes };
 
-      if (!write_entry (plan, i, &entry, error))
+      if (!write_entry (plan, (*idx)++, &entry, error))
         return FALSE;
     }
-  if (mutation->ops->len == 0)
+  return TRUE;
+}
+
+gboolean
+_kt_plan_write_refused (KtPlan *plan, GError **error)
+{
+  gint64 idx = 0;
+
+  if (!write_unapplied (plan, KT_OUTCOME_REFUSED, &idx, error))
+    return FALSE;
+  if (plan->mutation->ops->len == 0)
     {
-      Entry entry = { "sync_conflict", &mutation->resolves, "settle",
-                      FALSE,           KT_OUTCOME_REFUSED,  "{}" };
+      Entry entry = { "sync_conflict", &plan->mutation->resolves, "settle",
+                      FALSE,           KT_OUTCOME_REFUSED,        "{}" };
 
       return write_entry (plan, 0, &entry, error);
     }

@@ -431,28 +431,14 @@ note_outcome (KtPlan *plan, KtWork *work, KtOutcome outcome)
 }
 
 static gboolean
-refuse_access (char *reason, GError **error)
-{
-  g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN,
-                       reason != NULL ? reason : "Not allowed");
-  g_free (reason);
-  return FALSE;
-}
-
-static gboolean
 merge_one (KtPlan *plan, const KtOp *op, GError **error)
 {
   KtWork *work = _kt_plan_work (plan, op->object, &op->id, error);
   g_auto (KtMerge) merge = { 0 };
   gboolean foreign = FALSE;
-  char *reason = NULL;
 
   if (work == NULL)
     return FALSE;
-  if (!plan->actor->trusted
-      && !kt_access_may_op (&plan->actor->access, plan->mutation, op, work->now,
-                            plan->actor->locale, &reason))
-    return refuse_access (reason, error);
   /* A record that nobody has yet cannot have been changed by others; one that is not here any more can. */
   if ((work->stored != NULL || op->kind != KT_MUTATE_CREATE)
       && !changed_elsewhere (plan, &op->id, op->base_rev, &foreign, error))
@@ -539,6 +525,23 @@ check_references (KtPlan *plan, const KtWork *work, GError **error)
 
 /* ---- the whole ---- */
 
+/* The same check as the device made, which cannot have asked for what its user may not see (57). */
+static gboolean
+check_rules (KtPlan *plan, const KtWork *work, GError **error)
+{
+  g_autoptr (GPtrArray) problems =
+    kt_rules_check (work->stored, work->now, plan->actor->locale);
+
+  for (guint i = 0; problems != NULL && i < problems->len; i++)
+    {
+      const KtProblem *problem = problems->pdata[i];
+
+      if (problem->field == NULL || kt_access_field_edit (&plan->actor->access, problem->field))
+        return kt_rules_check_error (work->stored, work->now, plan->actor->locale, error);
+    }
+  return TRUE;
+}
+
 static gboolean
 check_works (KtPlan *plan, GError **error)
 {
@@ -549,10 +552,12 @@ check_works (KtPlan *plan, GError **error)
       if (work->op == NULL || work->now == NULL || work->op->kind == KT_MUTATE_DELETE
           || !_kt_work_changed (work))
         continue;
-      if (!check_references (plan, work, error))
+      if (!check_references (plan, work, error) || !_kt_plan_check_ring (plan, work, error)
+          || !_kt_plan_check_giving (plan, work, error))
         return FALSE;
-      if (!plan->actor->trusted
-          && !kt_rules_check_error (work->stored, work->now, plan->actor->locale, error))
+      if (!plan->actor->trusted && !check_rules (plan, work, error))
+        return FALSE;
+      if (strcmp (work->object->name, "role") == 0 && !kt_role_check (work->now, error))
         return FALSE;
     }
   return TRUE;
@@ -581,6 +586,10 @@ _kt_plan_make (KtPlan *plan, GError **error)
 {
   guint n;
 
+  if (!_kt_plan_check_access (plan, error))
+    return FALSE;
+  if (plan->held)
+    return TRUE;
   if (!_kt_plan_settle (plan, error))
     return FALSE;
   for (guint i = 0; i < plan->mutation->ops->len; i++)

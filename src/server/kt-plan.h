@@ -10,10 +10,11 @@ G_BEGIN_DECLS
 
 /* What one mutation will do, worked out before anything is written:
  *
- *   ops ─ kt-plan.c ──► works: stored → now      merged, access and references checked
+ *   ops ─ kt-plan-access.c                        may the author? if not any more: review, whole
+ *       ─ kt-plan.c ──► works: stored → now      merged, references and rules checked
  *         kt-derive.c ─► more works               formulas, copies, totals, stage history: what follows from them
  *         kt-review.c ─► more works               sync_conflict records: what a person has to decide
- *         _kt_plan_write ─► records, log, ledger
+ *         _kt_plan_write ─► records, log, ledger  kt-plan-audience.c: who sees them now
  *
  * A refusal anywhere before the last step leaves the database as it was, without a savepoint. */
 typedef struct
@@ -54,6 +55,7 @@ typedef struct
   /* state */
   gint64    seq;                    /* the commit this will be */
   KtOutcome outcome;
+  gboolean  held;                   /* nothing of it is applied: it waits for somebody who may decide */
   guint     derived;                /* how many records followed from it */
   char      at[KT_TIME_SIZE];       /* the server's clock */
   char      when[KT_TIME_SIZE];     /* when the person did it, as far as the device's clock can be believed */
@@ -88,6 +90,16 @@ void     _kt_set_int     (KtRecord *record, const char *field, gint64 value);
 void     _kt_set_id      (KtRecord *record, const char *field, const KtId *id);      /* nil: NULL */
 void     _kt_set_any     (KtRecord *record, const char *field, const char *object, const KtId *id);
 void     _kt_set_json    (KtRecord *record, const char *field, const char *json);
+
+/* kt-plan-access.c */
+gboolean _kt_plan_check_access (KtPlan *plan, GError **error);                      /* plan->held: it waits */
+gboolean _kt_plan_check_giving (KtPlan *plan, const KtWork *work, GError **error);  /* who gets it */
+void     _kt_plan_moved_out    (KtPlan *plan, const KtWork *work);                  /* tells the author */
+/* kt-plan-audience.c */
+gboolean _kt_plan_keep_audience (KtPlan *plan, GError **error);                     /* after the records are written */
+gboolean _kt_plan_check_ring    (KtPlan *plan, const KtWork *work, GError **error); /* a record above itself */
+/* kt-plan-write.c */
+gboolean _kt_plan_log           (KtPlan *plan, const KtObject *object, const KtId *id, gboolean gone, GError **error);
 
 /* kt-derive.c: works off plan->queue. */
 gboolean _kt_plan_derive (KtPlan *plan, GError **error);

@@ -370,6 +370,45 @@ run_user_password (Options *options, GError **error)
 }
 
 static gboolean
+run_role_set (Options *options, GError **error)
+{
+  g_autoptr (KtCore) core = NULL;
+  g_autoptr (KtJson) json = kt_json_parse_file (options->words[2], 4 * 1024 * 1024, error);
+  g_autofree char *text = json != NULL ? kt_json_to_string (json, FALSE) : NULL;
+  g_autofree char *said = NULL;
+  char uuid[KT_ID_TEXT_SIZE];
+  KtId id;
+
+  if (text == NULL || (core = open_core (options, error)) == NULL
+      || !kt_core_role_set (core, options->words[1], text, &id, error))
+    return FALSE;
+  kt_id_format (&id, uuid);
+  said = g_strdup_printf ("{\"id\":\"%s\"}", uuid);
+  say (options, said, NULL);
+  return TRUE;
+}
+
+static gboolean
+run_role_list (Options *options, GError **error)
+{
+  g_autoptr (KtCore) core = open_core (options, error);
+  g_autoptr (GPtrArray) roles = core != NULL ? kt_core_role_list (core, error) : NULL;
+
+  if (roles == NULL)
+    return FALSE;
+  for (guint i = 0; i < roles->len; i++)
+    {
+      g_autoptr (KtJson) role = kt_json_parse (roles->pdata[i], -1, NULL);
+      g_autofree char *words =
+        g_strdup_printf ("%s%s", kt_json_get_string (role, "name", ""),
+                         kt_json_get_bool (role, "is_baseline", FALSE) ? " (everybody)" : "");
+
+      say (options, roles->pdata[i], words);
+    }
+  return TRUE;
+}
+
+static gboolean
 run_backup (Options *options, GError **error)
 {
   g_autoptr (KtCore) core = open_core (options, error);
@@ -433,6 +472,8 @@ static const Command commands[] = {
     run_user_disable },
   { "user password", "DIR NAME", 2, 2, "", "Set a password, which comes on standard input",
     run_user_password },
+  { "role set", "DIR NAME FILE", 3, 3, "", "Make or change a role from a JSON file", run_role_set },
+  { "role list", "DIR", 1, 1, "", "List roles", run_role_list },
   { "backup", "DIR FILE", 2, 2, "", "Write everything into one file, also while the server runs",
     run_backup },
   { "restore", "FILE DIR", 2, 2, "", "Make a workspace from a backup", run_restore },

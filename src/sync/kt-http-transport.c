@@ -332,6 +332,7 @@ max_answer (KtEndpoint endpoint)
     case KT_ENDPOINT_PULL:
     case KT_ENDPOINT_PUSH:
     case KT_ENDPOINT_SCHEMA:
+    case KT_ENDPOINT_ACCESS:
     case KT_ENDPOINT_HISTORY:
     case KT_ENDPOINT_BLOB_GET:
       return MAX_LARGE;

@@ -10,6 +10,10 @@
 #include "base/kt-error.h"
 #include "db/kt-system-env.h"
 
+#define EVERYTHING                                                                                 \
+  "{\"scope\":{\"*\":{\"read\":\"all\",\"create\":\"yes\",\"edit\":\"all\",\"delete\":\"all\",\"stream\":\"all\","    \
+  "\"export\":\"all\",\"mass_edit\":\"all\",\"share\":\"all\"}},\"special\":{\"assignment\":\"all\",\"import\":\"yes\"}}"
+
 const char *fixture_schema_dir;
 
 static gint64
@@ -71,7 +75,7 @@ fixture_new_on (const char *database)
                             .password = "secret",
                             .schema_dir = fixture_schema_dir,
                             .database = database };
-  static const char *const rep[] = { "Sales rep", NULL };
+  static const char *const all[] = { "Everything", NULL };
   static const char *const team[] = { "North", NULL };
   g_autoptr (GError) error = NULL;
 
@@ -83,9 +87,12 @@ fixture_new_on (const char *database)
   g_assert_no_error (error);
   fixture->core = kt_core_open (fixture->dir, &fixture->env, &error);
   g_assert_no_error (error);
-  kt_core_user_add (fixture->core, "ben", "secret", rep, team, NULL, &error);
+  /* Tests that are not about roles may do everything but administer. */
+  kt_core_role_set (fixture->core, "Everything", EVERYTHING, NULL, &error);
   g_assert_no_error (error);
-  kt_core_user_add (fixture->core, "cho", "secret", rep, team, NULL, &error);
+  kt_core_user_add (fixture->core, "ben", "secret", all, team, NULL, &error);
+  g_assert_no_error (error);
+  kt_core_user_add (fixture->core, "cho", "secret", all, team, NULL, &error);
   g_assert_no_error (error);
   return fixture;
 }

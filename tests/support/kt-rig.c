@@ -11,6 +11,10 @@
 #include "base/kt-query.h"
 #include "server/kt-core-private.h"
 
+#define EVERYTHING                                                                                 \
+  "{\"scope\":{\"*\":{\"read\":\"all\",\"create\":\"yes\",\"edit\":\"all\",\"delete\":\"all\",\"stream\":\"all\","    \
+  "\"export\":\"all\",\"mass_edit\":\"all\",\"share\":\"all\"}},\"special\":{\"assignment\":\"all\",\"import\":\"yes\"}}"
+
 #define BASE "http://kontor.test"
 #define NOON G_GINT64_CONSTANT (1780000000000000)
 
@@ -166,7 +170,7 @@ rig_pack (void)
 static void
 make_template (void)
 {
-  static const char *const rep[] = { "Sales rep", NULL };
+  static const char *const all[] = { "Everything", NULL };
   static const char *const no_team[] = { NULL };
   g_autofree char *schema_dir = rig_pack ();
   KtInitOptions options = { .name = "Rig",
@@ -186,9 +190,12 @@ make_template (void)
   rig_remove (schema_dir);
   core = kt_core_open (template_dir, &clock.env, &error);
   g_assert_no_error (error);
-  kt_core_user_add (core, "ben", RIG_PASSWORD, rep, no_team, NULL, &error);
+  /* Tests that are not about roles may do everything but administer. */
+  kt_core_role_set (core, "Everything", EVERYTHING, NULL, &error);
   g_assert_no_error (error);
-  kt_core_user_add (core, "carl", RIG_PASSWORD, rep, no_team, NULL, &error);
+  kt_core_user_add (core, "ben", RIG_PASSWORD, all, no_team, NULL, &error);
+  g_assert_no_error (error);
+  kt_core_user_add (core, "carl", RIG_PASSWORD, all, no_team, NULL, &error);
   g_assert_no_error (error);
   atexit (remove_template);
 }

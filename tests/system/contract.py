@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kontor import PASSWORD, Tap, same, workplace  # noqa: E402
-from stage import Ctl, Host, wait_until  # noqa: E402
+from stage import EVERYTHING, Ctl, Host, wait_until  # noqa: E402
 
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
@@ -360,7 +360,7 @@ def watching(tap, a, b, ident):
 def administration(tap, host, a):
     with tap.check("users are added, disabled and given passwords while the server runs"):
         other = Ctl(pathlib.Path(a.folder).parent / "dora")
-        host.add_user("dora", "--role", "Sales rep", "--team", "West")
+        host.add_user("dora", "--role", "Everything", "--team", "West")
         other.sign_in(host, "dora")
         other.new("account", "name=Dora's")
         host.run("user", "disable", host.folder, "dora")
@@ -422,7 +422,8 @@ def main():
     folder = place.name
     host = Host(pathlib.Path(folder, "server")).start()
     try:
-        host.add_user("ben", "--role", "Sales rep")
+        host.add_role("Everything", EVERYTHING)
+        host.add_user("ben", "--role", "Everything")
         a, b = Ctl(pathlib.Path(folder, "a")), Ctl(pathlib.Path(folder, "b"))
         programs(tap)
         session(tap, host, a, b)
