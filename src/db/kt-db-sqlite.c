@@ -435,6 +435,22 @@ busy_cb (void *data, int count)
   return 1;
 }
 
+/* A process that was killed may have left a commit which the kernel has and the disk has not. SQLite takes it for
+ * committed, and so do we: it must be on the disk before anybody is told of it. A checkpoint syncs the log first, so
+ * one that then finds no room has done what is wanted; with nothing in the log it costs nothing. */
+static gboolean
+make_durable (SqliteDb *self, GError **error)
+{
+  int code =
+    sqlite3_wal_checkpoint_v2 (self->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+  if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED
+      || disk_is_full (self->handle, code))
+    return TRUE;
+  set_error (error, self->base.name, self->handle, code, NULL, FALSE);
+  return FALSE;
+}
+
 static gboolean
 set_up (SqliteDb *self, KtDbFlags flags, GError **error)
 {
@@ -467,7 +483,7 @@ set_up (SqliteDb *self, KtDbFlags flags, GError **error)
       set_error (error, self->base.name, self->handle, code, NULL, FALSE);
       return FALSE;
     }
-  return TRUE;
+  return (flags & KT_DB_READ_ONLY) != 0 || make_durable (self, error);
 }
 
 static gboolean

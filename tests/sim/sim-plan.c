@@ -469,10 +469,8 @@ settle (Sim *sim)
 }
 
 gboolean
-sim_run (Sim *sim, const GArray *plan)
+sim_finish (Sim *sim)
 {
-  for (guint i = 0; i < plan->len && !sim_failed (sim); i++)
-    sim_act (sim, &g_array_index (plan, SimAction, i));
   if (!sim_failed (sim))
     {
       g_rand_set_seed (sim->rand, (guint32) sim->seed);
@@ -483,4 +481,12 @@ sim_run (Sim *sim, const GArray *plan)
   if (!sim_failed (sim))
     sim_check_all (sim);
   return !sim_failed (sim);
+}
+
+gboolean
+sim_run (Sim *sim, const GArray *plan)
+{
+  for (guint i = 0; i < plan->len && !sim_failed (sim); i++)
+    sim_act (sim, &g_array_index (plan, SimAction, i));
+  return sim_finish (sim);
 }

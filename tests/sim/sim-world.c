@@ -296,6 +296,13 @@ make_template (void)
   write_file (target, text);
 }
 
+static void
+quiet_too (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+  if ((level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)) != 0)
+    g_log_default_handler (domain, level, message, data);
+}
+
 static GLogWriterOutput
 quiet (GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 {
@@ -314,6 +321,7 @@ sim_set_up (void)
   g_autofree char *server_db = NULL;
 
   g_log_set_writer_func (quiet, NULL, NULL);
+  g_log_set_default_handler (quiet_too, NULL);
   g_log_set_always_fatal (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
   _kt_password_weak_for_tests ();
   scratch = g_strdup (g_mkdtemp (pattern));
@@ -375,7 +383,8 @@ sim_handle (Sim *sim, const KtRequest *request)
   if (sim->core == NULL)
     return NULL;
   copy = sim_copy_request (request);
-  if (copy->endpoint == KT_ENDPOINT_PULL && sim->page_rows != 0)
+  if (copy->endpoint == KT_ENDPOINT_PULL && sim->page_rows != 0
+      && (copy->query == NULL || strstr (copy->query, "limit=") == NULL))
     {
       char limit[16];
 
@@ -476,6 +485,7 @@ sim_bury (Sim *sim)
         continue;
       sim_say (sim, "    %s died", device->name);
       sim_count (device, SIM_DIED);
+      sim->deaths++;
       sim_close_device (device, end);
       sim_open_device (device);
     }

@@ -125,6 +125,7 @@ struct _Sim
   GString   *trace;               /* NULL: not wanted */
   GString   *failure;             /* "P3: …"; first one only. Empty: none */
   guint64    steps;
+  guint      deaths;              /* of devices, at a write */
   guint64   (*coverage)[KT_ENGINE_N_STATES];   /* [SIM_N_EVENTS]; NULL: not counted */
   SimDevice *serving;             /* whose request was the last at the server */
 };
@@ -160,6 +161,8 @@ KtRequest *sim_copy_request (const KtRequest *request);
 GArray  *sim_plan         (guint64 seed, guint steps);             /* SimAction */
 const char *sim_action_name (SimActionKind kind);
 void     sim_act          (Sim *sim, const SimAction *action);
+/* Everything healed, settled and checked. */
+gboolean sim_finish       (Sim *sim);
 /* The whole history: actions, settling, checking. TRUE: nothing found. */
 gboolean sim_run          (Sim *sim, const GArray *plan);
 
