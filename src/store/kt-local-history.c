@@ -28,12 +28,13 @@ kt_local_keep_history (KtLocal *local, const KtId *record, const char *json, GEr
 }
 
 static void
-add_field (KtLocal *local,
+put_field (KtLocal *local,
            KtJsonWriter *writer,
-           KtStmt *stmt,
+           const char *at,
            const char *field,
            const KtJson *old,
-           const KtJson *new_)
+           const KtJson *new_,
+           const char *outcome)
 {
   g_autofree char *before = kt_json_to_string (old, TRUE);
   g_autofree char *after = kt_json_to_string (new_, TRUE);
@@ -41,7 +42,7 @@ add_field (KtLocal *local,
   kt_json_begin_object (writer);
   kt_json_key (writer, "seq");
   kt_json_add_null (writer);
-  kt_json_put_string (writer, "at", kt_stmt_text (stmt, 0));
+  kt_json_put_string (writer, "at", at);
   kt_json_put_string (writer, "user",
                       local->identity != NULL ? local->identity->access.name : NULL);
   kt_json_key (writer, "device");
@@ -49,9 +50,20 @@ add_field (KtLocal *local,
   kt_json_put_string (writer, "field", field);
   kt_json_put_raw (writer, "old", before);
   kt_json_put_raw (writer, "new", after);
-  kt_json_put_string (writer, "outcome",
-                      kt_stmt_int (stmt, 1) == KT_OUTBOX_PARKED ? "refused" : "waiting");
+  kt_json_put_string (writer, "outcome", outcome);
   kt_json_end_object (writer);
+}
+
+static void
+add_field (KtLocal *local,
+           KtJsonWriter *writer,
+           KtStmt *stmt,
+           const char *field,
+           const KtJson *old,
+           const KtJson *new_)
+{
+  put_field (local, writer, kt_stmt_text (stmt, 0), field, old, new_,
+             kt_stmt_int (stmt, 1) == KT_OUTBOX_PARKED ? "refused" : "waiting");
 }
 
 static gboolean
@@ -83,6 +95,41 @@ append_unsettled (KtLocal *local, const KtId *record, KtJsonWriter *writer, GErr
   return step == KT_STEP_DONE;
 }
 
+/* What a person gave up on this device is kept (P2), and can be found with the record it was about. */
+static gboolean
+append_kept (KtLocal *local, const KtId *record, KtJsonWriter *writer, GError **error)
+{
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    local->db,
+    "SELECT at, json FROM kt_kept WHERE why='discarded' AND instr (json, ?1) > 0 ORDER BY n", error);
+  char id[KT_ID_TEXT_SIZE];
+  KtStep step;
+
+  if (stmt == NULL)
+    return FALSE;
+  kt_id_format (record, id);
+  kt_stmt_bind_text (stmt, 1, id);
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      g_autoptr (KtJson) kept = kt_json_parse (kt_stmt_text (stmt, 1), -1, NULL);
+      const KtJson *ops = kt_json_get (kept, "ops");
+
+      for (guint i = 0; i < kt_json_length (ops); i++)
+        {
+          const KtJson *op = kt_json_at (ops, i);
+          const KtJson *fields = kt_json_get (op, "fields");
+
+          if (g_strcmp0 (kt_json_get_string (op, "id", NULL), id) != 0)
+            continue;
+          for (guint k = 0; k < kt_json_length (fields); k++)
+            put_field (local, writer, kt_stmt_text (stmt, 0), kt_json_key_at (fields, k),
+                       kt_json_at (kt_json_at (fields, k), 0), kt_json_at (kt_json_at (fields, k), 1),
+                       "discarded");
+        }
+    }
+  return step == KT_STEP_DONE;
+}
+
 char *
 kt_local_get_history (KtLocal *local, const KtId *record, GError **error)
 {
@@ -107,7 +154,8 @@ kt_local_get_history (KtLocal *local, const KtId *record, GError **error)
 
       kt_json_add_raw (&writer, item);
     }
-  done = done && append_unsettled (local, record, &writer, error);
+  done = done && append_kept (local, record, &writer, error)
+         && append_unsettled (local, record, &writer, error);
   kt_json_end_array (&writer);
   _kt_local_read_end (local, mine);
   if (!done || (kept == NULL && out->len <= 2))

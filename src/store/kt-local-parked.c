@@ -149,8 +149,8 @@ fit_to_schema (KtLocal *local, gint64 no, GError **error)
   return TRUE;
 }
 
-static gboolean
-retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
+gboolean
+_kt_local_retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
 {
   g_autoptr (GHashTable) touched = _kt_touched_new ();
   g_autoptr (KtMutation) mutation = NULL;
@@ -182,7 +182,7 @@ retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
 gboolean
 kt_local_retry (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error)
 {
-  return _kt_local_transact (local, retry_in, outbox_no, changes, error);
+  return _kt_local_transact (local, _kt_local_retry_in, outbox_no, changes, error);
 }
 
 /* One later op on a record of the discarded entry. */

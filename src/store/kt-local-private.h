@@ -201,6 +201,9 @@ gboolean  _kt_local_title        (KtLocal *local, const KtObject *object, const 
 /* Keeps the cache of names true; does nothing when there is none for the object. */
 void      _kt_local_names_change (KtLocal *local, const KtRecord *before, const KtRecord *after);
 
+/* ---- kt-local-parked.c ---- */
+gboolean  _kt_local_retry_in     (KtLocal *local, gint64 no, KtChanges *changes, GError **error);
+
 /* ---- kt-local-news.c: before the entry of @verdict leaves; after a record came ---- */
 gboolean  _kt_local_news_verdict (KtLocal *local, const KtVerdict *verdict, GError **error);
 gboolean  _kt_local_news_record  (KtLocal *local, const KtRecord *before, const KtRecord *after, GError **error);

@@ -146,6 +146,12 @@ gboolean   kt_local_renumber (KtLocal *local, gint64 last, GError **error);
  * CONFLICT as well when it is not parked. */
 gboolean   kt_local_retry   (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
 gboolean   kt_local_discard (KtLocal *local, gint64 outbox_no, KtChangeSet **changes, GError **error);
+/* The same as retry with other values: those of @values replace what the parked entry wanted for record @id, and it is tried again, in
+ * one transaction. Only fields that the entry changes. INVALID: another object, or a field it does not touch; what rules say: INVALID too. */
+gboolean   kt_local_amend   (KtLocal *local, gint64 outbox_no, const KtId *id, const KtPatch *values, KtChangeSet **changes, GError **error);
+/* Everything that is not settled as a file for people and programs, whole or not at all, mode 0600: lines of JSON, the first says whose,
+ * from where and when, then one mutation a line with its state and reason. *n: how many (may be NULL). FULL, IO. */
+gboolean   kt_local_export_outbox (KtLocal *local, const char *path, gint64 *n, GError **error);
 
 /* ---- pull ---- */
 char      *kt_local_cursor  (KtLocal *local, GError **error);        /* where to pull from next (staged pages included); NULL: from the beginning */
@@ -164,7 +170,7 @@ gboolean   kt_local_digest  (KtLocal *local, const KtObject *object, KtDigest *o
 /* Builds the mutation for a choice; "mine", "theirs", or values by field. Commit it like any other. */
 KtMutation *kt_local_resolve (KtLocal *local, const KtId *conflict, const char *take, const KtPatch *values, GError **error);
 
-/* ---- history (the server's ledger, as far as fetched; plus own unsettled) ---- */
+/* ---- history (the server's ledger, as far as fetched; plus own unsettled, and what was given up here: outcome "discarded") ---- */
 gboolean   kt_local_keep_history (KtLocal *local, const KtId *record, const char *json, GError **error);
 char      *kt_local_get_history  (KtLocal *local, const KtId *record, GError **error);                   /* JSON array text or NULL */
 
