@@ -24,6 +24,38 @@ count_of (KtDb *db, const char *sql)
   return kt_db_get_int (db, 0, &n, NULL, sql, KT_BIND_END) ? n : -1;
 }
 
+/* I4: what has left the outbox is at the server, and the page that holds it is here. */
+static void
+check_leaving (SimDevice *device)
+{
+  Sim *sim = device->sim;
+
+  for (guint i = sim->deeds->len; i > 0 && sim->core != NULL; i--)
+    {
+      SimDeed *deed = sim->deeds->pdata[i - 1];
+      gint64 waits = 0, seq = 0;
+
+      if (deed->device != device->index || deed->fate != SIM_KEPT || deed->left)
+        continue;
+      if (!kt_db_get_int (kt_local_db (device->local), 0, &waits, NULL,
+                          "SELECT 1 FROM kt_outbox WHERE at = ?1", KT_BIND_TEXT, deed->at,
+                          KT_BIND_END)
+          || waits != 0)
+        continue;
+      if (!kt_db_get_int (kt_core_db (sim->core), 0, &seq, NULL,
+                          "SELECT seq FROM kt_ledger WHERE device_at = ?1 AND outcome <> 'refused'",
+                          KT_BIND_TEXT, deed->at, KT_BIND_END))
+        continue;
+      if (seq == 0)
+        sim_fail (sim, "P2", "%s has dropped deed %u (%s), and the server does not have it",
+                  device->name, deed->n, deed->at);
+      else if (seq > kt_local_seq (device->local) && kt_local_seq (device->local) > 0)
+        sim_fail (sim, "P5", "%s has dropped deed %u before its page came (%d, here %d)",
+                  device->name, deed->n, (int) seq, (int) kt_local_seq (device->local));
+      deed->left = TRUE;
+    }
+}
+
 void
 sim_check_device (SimDevice *device)
 {
@@ -48,6 +80,8 @@ sim_check_device (SimDevice *device)
                    " (SELECT 1 FROM o_person a WHERE a.f_pair = b.f_pair))");
   if (half > 0)
     sim_fail (sim, "P5", "%s shows half a mutation", device->name);
+  if (!sim_disk_dead (sim->disk))
+    check_leaving (device);
 }
 
 /* ---- the ledger, told again ---- */
@@ -363,6 +397,17 @@ tell_row (Story *story, const Row *row, const char *changes)
 
   if (deed != NULL && (!derived || deed->ops->len == 0))
     tell_end (story, row);
+  if (!derived && strcmp (row->outcome, "review") == 0)
+    {
+      gint64 items = 0;
+
+      kt_db_get_int (kt_core_db (sim->core), 0, &items, NULL,
+                     "SELECT count(*) FROM o_sync_conflict WHERE f_record = ?1", KT_BIND_ID,
+                     &row->id, KT_BIND_END);
+      if (items == 0)
+        sim_fail (sim, "P2", "commit %d: %s is in review, and nobody is asked", (int) row->seq,
+                  row->id_text);
+    }
   for (guint i = 0; i < kt_json_length (json) && !sim_failed (sim); i++)
     tell_field (story, row, op, kt_json_key_at (json, i), kt_json_at (json, i));
   /* What is not in the row must be what stood already. */

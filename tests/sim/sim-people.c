@@ -399,6 +399,32 @@ create_pair (SimDevice *device)
   commit (device, mutation);
 }
 
+/* What nothing here finds wrong, and the server does: it points to a record that nobody ever made. */
+static void
+poison (SimDevice *device)
+{
+  Sim *sim = device->sim;
+  g_autofree char *now = time_of (device);
+  g_autoptr (KtMutation) mutation = kt_mutation_new (now, "client");
+  g_autoptr (KtRecord) before = pick (sim, 2) == 0 ? pick_record (device, "job", FALSE) : NULL;
+  g_autoptr (KtRecord) after = NULL;
+  KtValue value = KT_VALUE_INIT;
+  KtId nobody = { { 0x01, 0x80, 1 } };
+  KtId id = new_id (sim);
+  SimKnown known = { g_intern_string ("job"), id };
+
+  after = before != NULL ? kt_record_copy (before) : kt_record_new (object_of (device, "job"), &id);
+  set_text (after, "subject", now);
+  add_number (device, after, "hours");
+  kt_value_set_any (&value, "company", &nobody);
+  set (after, "about", &value);
+  kt_mutation_add (mutation, before != NULL ? KT_MUTATE_UPDATE : KT_MUTATE_CREATE, after->object,
+                   &after->id, before != NULL ? before->rev : 0, kt_patch_diff (before, after));
+  if (before == NULL)
+    g_array_append_val (sim->ids, known);
+  commit (device, mutation);
+}
+
 static void
 update (SimDevice *device)
 {
@@ -541,6 +567,9 @@ sim_people_act (SimDevice *device, SimActionKind kind)
       break;
     case SIM_PAIR:
       create_pair (device);
+      break;
+    case SIM_POISON:
+      poison (device);
       break;
     case SIM_DELETE:
       move (device, KT_MUTATE_DELETE);

@@ -17,6 +17,7 @@ typedef enum
   GROUP_DISK,
   GROUP_CLOCK,
   GROUP_SESSION,
+  GROUP_POISON,
   N_GROUPS
 } Group;
 
@@ -29,6 +30,7 @@ static const struct
   [SIM_CREATE] = { "create", 10, GROUP_ALWAYS },
   [SIM_UPDATE] = { "update", 30, GROUP_ALWAYS },
   [SIM_PAIR] = { "pair", 3, GROUP_ALWAYS },
+  [SIM_POISON] = { "poison", 3, GROUP_POISON },
   [SIM_DELETE] = { "delete", 5, GROUP_ALWAYS },
   [SIM_BIN_RESTORE] = { "bin-restore", 3, GROUP_ALWAYS },
   [SIM_UNDO] = { "undo", 3, GROUP_ALWAYS },
@@ -240,6 +242,7 @@ sim_act (Sim *sim, const SimAction *action)
     case SIM_CREATE:
     case SIM_UPDATE:
     case SIM_PAIR:
+    case SIM_POISON:
     case SIM_DELETE:
     case SIM_BIN_RESTORE:
     case SIM_UNDO:

@@ -24,7 +24,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   /* what people do */
-  SIM_CREATE, SIM_UPDATE, SIM_PAIR, SIM_DELETE, SIM_BIN_RESTORE, SIM_UNDO, SIM_RETRY, SIM_DISCARD, SIM_RESOLVE,
+  SIM_CREATE, SIM_UPDATE, SIM_PAIR, SIM_POISON, SIM_DELETE, SIM_BIN_RESTORE, SIM_UNDO, SIM_RETRY, SIM_DISCARD, SIM_RESOLVE,
   /* the engine and its line */
   SIM_POKE, SIM_STEP, SIM_ROUND, SIM_ASK, SIM_SERVE, SIM_ANSWER,
   SIM_LOSE, SIM_TWICE, SIM_LATE, SIM_GARBLE, SIM_CUT, SIM_STRANGER, SIM_REFUSE,
@@ -85,6 +85,7 @@ typedef struct
   guint    device;
   gint64   no;
   SimFate  fate;
+  gboolean left;                  /* it is not in the outbox any more, and that was right */
   GArray  *ops;                   /* SimOp */
 } SimDeed;
 
