@@ -204,8 +204,10 @@ check_field (Checker *checker, const KtField *field, GError **error)
 {
   for (guint i = 0; field->to != NULL && field->to[i] != NULL; i++)
     if (strcmp (field->to[i], "*") != 0 && kt_schema_object (checker->schema, field->to[i]) == NULL)
-      return FAIL (checker, field->name, NULL, error, "refers to unknown object \"%s\"",
-                   field->to[i]);
+      /* What every record has is written in a file of its own. */
+      return _kt_schema_fail (field->system ? "system" : checker->object->name, checker->files,
+                              field->name, NULL, error, "refers to unknown object \"%s\"",
+                              field->to[i]);
 
   if (field->default_value != NULL)
     {

@@ -75,6 +75,28 @@ is_email (const char *text)
   return TRUE;
 }
 
+/* An address as people write it, "example.com" too; nothing that a click would run. */
+static gboolean
+is_url (const char *text)
+{
+  static const char *const never[] = { "javascript", "vbscript", "data", "file", "blob", "about" };
+  gsize len = strspn (text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+  gboolean scheme = len > 0 && text[len] == ':' && g_ascii_isalpha (*text)
+                    && !g_ascii_isdigit (text[len + 1]);
+
+  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+    if (g_unichar_isspace (g_utf8_get_char (p)) || strchr ("<>\"\\^`{|}", *p) != NULL)
+      return FALSE;
+  if (!scheme)
+    return text[strspn (text, ".:/?#@-")] != '\0';
+  for (guint i = 0; i < G_N_ELEMENTS (never); i++)
+    if (strlen (never[i]) == len && g_ascii_strncasecmp (text, never[i], len) == 0)
+      return FALSE;
+  if (g_ascii_strncasecmp (text, "http:", 5) != 0 && g_ascii_strncasecmp (text, "https:", 6) != 0)
+    return TRUE;
+  return g_str_has_prefix (text + len, "://") && strcspn (text + len + 3, ".:/?#@-") > 0;
+}
+
 static gboolean
 take_text (const KtField *field, const Token *token, KtValue *out, GError **error)
 {
@@ -108,6 +130,13 @@ take_text (const KtField *field, const Token *token, KtValue *out, GError **erro
   if (field->type == KT_FIELD_EMAIL && !token->stored && !is_email (shown))
     {
       fail_shown (field, error, shown, strlen (shown), "is not an e-mail address");
+      return FALSE;
+    }
+
+  if (field->type == KT_FIELD_URL && !token->stored && !is_url (shown))
+    {
+      fail_shown (field, error, shown, strlen (shown),
+                  "is not an address; write it as https://example.com");
       return FALSE;
     }
 

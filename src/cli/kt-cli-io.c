@@ -177,9 +177,9 @@ print_import (KtCli *cli, const KtImportResult *result)
       cli, "… and %" G_GUINT64_FORMAT " more rows (--json lists them, --report FILE keeps them)",
       result->failed - ERRORS_SHOWN);
   kt_cli_print (cli,
-                "%" G_GUINT64_FORMAT " rows read: %" G_GUINT64_FORMAT " created, %" G_GUINT64_FORMAT
+                "%" G_GUINT64_FORMAT " %s read: %" G_GUINT64_FORMAT " created, %" G_GUINT64_FORMAT
                 " updated, %" G_GUINT64_FORMAT " unchanged, %" G_GUINT64_FORMAT " failed",
-                result->read, result->created, result->updated, result->unchanged, result->failed);
+                result->read, result->read == 1 ? "row" : "rows", result->created, result->updated, result->unchanged, result->failed);
 }
 
 gboolean

@@ -81,6 +81,23 @@ list (KtCli *cli, GError **error)
   return TRUE;
 }
 
+/* NOT_FOUND when no change of that number waits: one that is not there is no conflict. */
+static gboolean
+is_there (KtCli *cli, gint64 no, GError **error)
+{
+  g_autoptr (GPtrArray) entries = kt_local_outbox (cli->local, G_MAXINT, error);
+
+  if (entries == NULL)
+    return FALSE;
+  for (guint i = 0; i < entries->len; i++)
+    if (((const KtOutboxEntry *) g_ptr_array_index (entries, i))->no == no)
+      return TRUE;
+  g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND,
+               "There is no change %" G_GINT64_FORMAT " in the outbox; kontorctl outbox lists them",
+               no);
+  return FALSE;
+}
+
 gboolean
 kt_cli_outbox (KtCli *cli, GError **error)
 {
@@ -110,7 +127,7 @@ kt_cli_outbox (KtCli *cli, GError **error)
           g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Which one? kontorctl outbox lists them");
           return FALSE;
         }
-      return actions[i].act (cli->local, no, &changes, error);
+      return is_there (cli, no, error) && actions[i].act (cli->local, no, &changes, error);
     }
   g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
                "“%s” is nothing that can be done with the outbox: retry, discard or undo", word);

@@ -130,6 +130,18 @@ kt_cli_set (KtCli *cli, GError **error)
   return TRUE;
 }
 
+/* What is in the bin has left its name to others, so kt_cli_record finds it only by its id. */
+static KtRecord *
+record_in_bin (KtCli *cli, const KtObject *object, const char *name, GError **error)
+{
+  KtId id;
+
+  g_clear_error (error);
+  return kt_local_find_binned (cli->local, object, name, &id, error)
+           ? kt_local_load (cli->local, object, &id, error)
+           : NULL;
+}
+
 /* DELETE or RESTORE of all that are named, or of none. */
 static gboolean
 move (KtCli *cli, KtMutateKind kind, GError **error)
@@ -148,10 +160,18 @@ move (KtCli *cli, KtMutateKind kind, GError **error)
   mutation = kt_mutation_new (now, "client");
   for (guint i = 1; i < cli->args->len; i++)
     {
-      g_autoptr (KtRecord) record = kt_cli_record (cli, object, kt_cli_arg (cli, i), error);
+      g_autoptr (KtRecord) record = NULL;
+      g_autoptr (GError) failure = NULL;
 
+      record = kt_cli_record (cli, object, kt_cli_arg (cli, i), &failure);
+      if (record == NULL && kind == KT_MUTATE_RESTORE
+          && g_error_matches (failure, KT_ERROR, KT_ERROR_NOT_FOUND))
+        record = record_in_bin (cli, object, kt_cli_arg (cli, i), &failure);
       if (record == NULL)
-        return FALSE;
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
       if (kt_record_deleted (record) != (kind == KT_MUTATE_DELETE))
         kt_mutation_add (mutation, kind, object, &record->id, record->rev, NULL);
     }

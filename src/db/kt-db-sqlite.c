@@ -284,7 +284,7 @@ check_kind (const char *path, GError **error)
     return set_errno_error (error, errno, "opened", path);
   if (S_ISREG (st.st_mode))
     return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_IO, "%s is not a file", path);
+  g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s is not a file", path);
   return FALSE;
 }
 

@@ -465,6 +465,37 @@ kt_core_user_set (KtCore *core,
          && change_end (&change, set_user (&change, name, assignments, roles, teams, error), error);
 }
 
+/* Nobody could make another one. */
+static gboolean
+others_administer (KtCore *core, const KtId *user, const char *name, GError **error)
+{
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (KtId));
+  KtStep step;
+
+  if (!_kt_core_is_admin (core, user))
+    return TRUE;
+  {
+    KT_STMT_SCOPE *stmt = kt_db_stmt (
+      core->db, "SELECT user_id FROM kt_login WHERE enabled = 1 AND user_id <> ?1", error);
+    KtId id;
+
+    if (stmt == NULL)
+      return FALSE;
+    kt_stmt_bind_id (stmt, 1, user);
+    while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+      if (kt_stmt_id (stmt, 0, &id))
+        g_array_append_val (ids, id);
+    if (step == KT_STEP_ERROR)
+      return FALSE;
+  }
+  for (guint i = 0; i < ids->len; i++)
+    if (_kt_core_is_admin (core, &g_array_index (ids, KtId, i)))
+      return TRUE;
+  g_set_error (error, KT_ERROR, KT_ERROR_FORBIDDEN,
+               "%s is the only administrator: make somebody else one first", name);
+  return FALSE;
+}
+
 static gboolean
 enable_user (Change *change, const char *name, gboolean enabled, GError **error)
 {
@@ -472,6 +503,8 @@ enable_user (Change *change, const char *name, gboolean enabled, GError **error)
   g_autoptr (KtPatch) patch = NULL;
 
   if (record == NULL)
+    return FALSE;
+  if (!enabled && !others_administer (change->core, &record->id, name, error))
     return FALSE;
   patch = kt_patch_new (record->object);
   if (!patch_json (patch, record, "is_active", enabled ? "true" : "false", error))

@@ -203,6 +203,14 @@ _kt_core_actor (KtCore *core, const char *token, KtActor *actor, GError **error)
 }
 
 gboolean
+_kt_core_is_admin (KtCore *core, const KtId *user)
+{
+  g_auto (KtActor) actor = { 0 };
+
+  return read_user (core, user, &actor, NULL) && actor.access.admin;
+}
+
+gboolean
 kt_core_authenticate (KtCore *core,
                       const char *token,
                       KtAccess *access,

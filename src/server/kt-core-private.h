@@ -107,6 +107,8 @@ KtReply   *_kt_core_logout   (KtCore *core, const KtRequest *request);
 char      *_kt_password_hash (const char *password, GError **error);
 /* For tests that are not about passwords: the cheapest hash there is. */
 void       _kt_password_weak_for_tests (void);
+/* Whether that user may act, and as an administrator. Inside a transaction. */
+gboolean   _kt_core_is_admin (KtCore *core, const KtId *user);
 gboolean   _kt_core_end_sessions (KtCore *core, const KtId *user, GError **error);   /* inside a transaction */
 
 /* ---- kt-core-pull.c, kt-core-digest.c, kt-core-history.c, kt-core-blob.c ---- */

@@ -728,3 +728,71 @@ kt_local_find (KtLocal *local, const KtObject *object, const char *name, KtId *o
     g_propagate_error (error, g_steal_pointer (&failure));
   return found;
 }
+
+/* Exactly, or as people compare; other fields than texts, and after one that was found: nothing. */
+static gboolean
+find_in_bin (KtLocal *local,
+             const KtObject *object,
+             const KtField *field,
+             const char *folded,
+             const char *name,
+             KtId ids[4],
+             guint *n,
+             GError **error)
+{
+  g_autofree char *sql = NULL;
+  KT_STMT_SCOPE *stmt = NULL;
+  KtStep step;
+
+  if (*n > 0 || field == NULL || field->storage != KT_VALUE_TEXT)
+    return TRUE;
+  sql = g_strdup_printf ("SELECT id FROM \"o_%s\" WHERE \"f_deleted_at\" IS NOT NULL"
+                         " AND (\"f_%s\"=?1 OR kt_fold (\"f_%s\")=?2) LIMIT 4",
+                         object->name, field->name, field->name);
+  stmt = kt_db_stmt (local->db, sql, error);
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_text (stmt, 1, name);
+  kt_stmt_bind_text (stmt, 2, folded);
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    if (kt_stmt_id (stmt, 0, &ids[*n]))
+      ++*n;
+  return step == KT_STEP_DONE;
+}
+
+gboolean
+kt_local_find_binned (KtLocal *local,
+                      const KtObject *object,
+                      const char *name,
+                      KtId *out,
+                      GError **error)
+{
+  const KtObject *own;
+  g_autofree char *folded = NULL;
+  gboolean mine, found = FALSE;
+  KtId ids[4];
+  guint n = 0;
+
+  g_return_val_if_fail (object != NULL && name != NULL && out != NULL, FALSE);
+
+  if (!_kt_local_read_begin (local, &mine, error))
+    return FALSE;
+  own = _kt_local_object (local, object);
+  folded = kt_text_fold (name);
+  if (own == NULL)
+    g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no %s here", object->name);
+  else if (find_in_bin (local, own, own->title, folded, name, ids, &n, error)
+           && find_in_bin (local, own, kt_object_field (own, "number"), folded, name, ids, &n, error))
+    {
+      if (n > 1)
+        ambiguous (local, own, name, ids, n, error);
+      else if (n == 0)
+        g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no %s called \"%s\" in the bin",
+                     kt_object_label (own, local->locale), name);
+      found = n == 1;
+    }
+  _kt_local_read_end (local, mine);
+  if (found)
+    *out = ids[0];
+  return found;
+}

@@ -104,6 +104,8 @@ void       kt_hit_free     (KtHit *hit);
 /* A record by what people call it: id, external_id, number, exact title, folded title, squashed title (unique match).
  * NULL + NOT_FOUND, or INVALID "matches 3 accounts" naming them. */
 gboolean   kt_local_find   (KtLocal *local, const KtObject *object, const char *name, KtId *out, GError **error);
+/* The same among what is in the bin, by title or number: nobody else uses its name any more. */
+gboolean   kt_local_find_binned (KtLocal *local, const KtObject *object, const char *name, KtId *out, GError **error);
 /* "EXPR" parsed, list queried: helper for --where. */
 
 /* ---- writing ---- */

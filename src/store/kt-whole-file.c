@@ -22,11 +22,34 @@ struct _KtWholeFile
   GOutputStream *stream;
 };
 
+/* A path that cannot be is the caller's; what happens to a good one is the machine's. */
+static KtError
+code_of (int saved)
+{
+  switch (saved)
+    {
+    case ENOSPC:
+    case EDQUOT:
+      return KT_ERROR_FULL;
+    case ENOENT:
+    case ENOTDIR:
+      return KT_ERROR_NOT_FOUND;
+    case EISDIR:
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENAMETOOLONG:
+      return KT_ERROR_INVALID;
+    default:
+      return KT_ERROR_IO;
+    }
+}
+
 static gboolean
 fail (const KtWholeFile *file, int saved, GError **error)
 {
-  g_set_error (error, KT_ERROR, saved == ENOSPC || saved == EDQUOT ? KT_ERROR_FULL : KT_ERROR_IO,
-               "%s cannot be written: %s", file->path, g_strerror (saved));
+  g_set_error (error, KT_ERROR, code_of (saved), "%s cannot be written: %s", file->path,
+               g_strerror (saved));
   return FALSE;
 }
 

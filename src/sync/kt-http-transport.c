@@ -138,17 +138,29 @@ address_of (GUri *base)
   return port > 0 ? g_strdup_printf ("%s:%d", host, port) : g_strdup (host);
 }
 
+/* A server without TLS waits for the rest of what TLS begins with, or answers in words. */
+static const char *
+if_plain (GUri *base, const GError *cause)
+{
+  if (!g_str_equal (g_uri_get_scheme (base), "https") || g_uri_get_port (base) <= 0
+      || g_error_matches (cause, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
+    return "";
+  return ". If the server there is one without TLS, its address begins with http://";
+}
+
 GError *
 _kt_http_explain (GError *failure, GUri *base, gboolean connected)
 {
   g_autoptr (GError) cause = failure;
   g_autofree char *address = NULL;
+  const char *plain;
 
   if (cause == NULL || cause->domain == KT_ERROR
       || g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return g_steal_pointer (&cause);
 
   address = address_of (base);
+  plain = if_plain (base, cause);
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
     return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
                         "Nothing answers at %s (connection refused). Check that the server runs "
@@ -160,18 +172,19 @@ _kt_http_explain (GError *failure, GUri *base, gboolean connected)
                         "The name %s is not known here. Check its spelling and the network",
                         g_uri_get_host (base));
   if (cause->domain == G_TLS_ERROR)
-    return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
-                        "No safe connection to %s (%s). Check the address; if it is right, its "
-                        "certificate must be renewed or trusted on this machine",
-                        address, cause->message);
+    return g_error_new (
+      KT_ERROR, KT_ERROR_NETWORK, "No safe connection to %s (%s)%s", address, cause->message,
+      *plain != '\0' ? plain
+                     : ". Check the address; if it is right, its certificate must "
+                       "be renewed or trusted on this machine");
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
                         connected
                           ? "%s took the connection and fell silent. Check that a Kontor server "
                             "runs there, and try again"
                           : "%s does not answer within 10 seconds. Check the address and "
-                            "the network",
-                        address);
+                            "the network%s",
+                        address, plain);
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_NETWORK_UNREACHABLE)
       || g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE))
     return g_error_new (KT_ERROR, KT_ERROR_NETWORK,
@@ -397,11 +410,11 @@ redirect_reply (SoupMessage *message, GError **error)
 {
   const char *target =
     soup_message_headers_get_one (soup_message_get_response_headers (message), "Location");
+  g_autofree char *shown = kt_error_excerpt (target != NULL ? target : "unnamed", KT_ERROR_NAME);
 
   g_set_error (error, KT_ERROR, KT_ERROR_NOT_KONTOR,
-               "This address only points to another one (%.200s). Enter the address of the Kontor "
-               "server itself, and check whether this network asks you to sign in first",
-               target != NULL && g_utf8_validate (target, -1, NULL) ? target : "unnamed");
+               "This address only points to another one: %s. Enter that of the Kontor server",
+               shown);
   return NULL;
 }
 

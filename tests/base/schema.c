@@ -404,6 +404,12 @@ test_files_are_held_to_the_letter (void)
     "{\"name\":\"s\",\"type\":\"ref\",\"to\":[\"stages\"]}]}");
   assert_dir_fails (dir, KT_ERROR_SCHEMA,
                     "x.json: field \"s\": refers to unknown object \"stages\"");
+  write_file (dir, "x.json",
+              "{\"object\":\"x\",\"title\":\"n\",\"fields\":[{\"name\":\"n\",\"type\":\"text\"}]}");
+  write_file (dir, "system.json",
+              "{\"fields\":[{\"name\":\"made_by\",\"type\":\"ref\",\"to\":[\"nobody\"]}]}");
+  assert_dir_fails (dir, KT_ERROR_SCHEMA,
+                    "system.json: field \"made_by\": refers to unknown object \"nobody\"");
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {

@@ -355,6 +355,28 @@ test_users (void)
   assert_sound (fixture);
 }
 
+/* Whoever is the last to administer cannot be shut out: nobody could let anybody in again. */
+static void
+test_last_admin (void)
+{
+  static const char *const admin[] = { "Admin", NULL };
+  g_autoptr (Fixture) fixture = fixture_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (kt_core_user_enable (fixture->core, "ada", FALSE, &error));
+  g_assert_error (error, KT_ERROR, KT_ERROR_FORBIDDEN);
+  g_assert_nonnull (strstr (error->message, "ada"));
+  g_clear_error (&error);
+  device_free (device_new (fixture, "ada"));
+  /* Others may go, and so may she when there is another. */
+  g_assert_true (kt_core_user_enable (fixture->core, "ben", FALSE, NULL));
+  kt_core_user_set (fixture->core, "cho", NULL, admin, NULL, &error);
+  g_assert_no_error (error);
+  kt_core_user_enable (fixture->core, "ada", FALSE, &error);
+  g_assert_no_error (error);
+  g_assert_false (kt_core_user_enable (fixture->core, "cho", FALSE, NULL));
+}
+
 static void
 test_init_refuses (void)
 {
@@ -414,6 +436,7 @@ main (int argc, char **argv)
   g_test_add_func ("/server/users/inactive-record", test_inactive_record);
   g_test_add_func ("/server/users/password", test_password);
   g_test_add_func ("/server/users/all", test_users);
+  g_test_add_func ("/server/users/last-admin", test_last_admin);
   g_test_add_func ("/server/init/refuses", test_init_refuses);
   return g_test_run ();
 }
