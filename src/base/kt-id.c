@@ -50,6 +50,23 @@ kt_id_new (const KtEnv *env)
   return id;
 }
 
+KtId
+kt_id_derive (const KtId *from, const char *what)
+{
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  guint8 digest[32];
+  gsize len = sizeof digest;
+  KtId id = *from;
+
+  g_checksum_update (checksum, from->b, sizeof from->b);
+  g_checksum_update (checksum, (const guchar *) what, -1);
+  g_checksum_get_digest (checksum, digest, &len);
+  memcpy (id.b + 6, digest, 10);
+  id.b[6] = 0x80 | (id.b[6] & 0x0f);
+  id.b[8] = 0x80 | (id.b[8] & 0x3f);
+  return id;
+}
+
 gboolean
 kt_id_parse (const char *text, gssize len, KtId *out)
 {

@@ -16,6 +16,8 @@ struct _KtId
 #define KT_ID_NIL ((KtId) { { 0 } })
 
 KtId     kt_id_new      (const KtEnv *env);              /* UUIDv7 */
+/* What follows from @from under the name @what: the same wherever it is made (version 8, with the time of @from). */
+KtId     kt_id_derive   (const KtId *from, const char *what);
 gboolean kt_id_parse    (const char *text, gssize len, KtId *out);   /* any version; FALSE leaves *out */
 void     kt_id_format   (const KtId *id, char out[KT_ID_TEXT_SIZE]);
 char    *kt_id_to_string (const KtId *id);

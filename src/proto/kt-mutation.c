@@ -342,6 +342,8 @@ kt_mutation_to_json (const KtMutation *mutation, KtJsonWriter *writer)
   g_return_if_fail (mutation != NULL && writer != NULL);
 
   kt_json_begin_object (writer);
+  kt_id_format (&mutation->id, id);
+  kt_json_put_string (writer, "id", id);
   kt_json_put_int (writer, "number", mutation->number);
   kt_json_put_string (writer, "at", mutation->at);
   kt_json_put_string (writer, "origin", mutation->origin);
@@ -392,7 +394,7 @@ kt_mutation_to_string (const KtMutation *mutation)
 KtMutation *
 kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **error)
 {
-  static const char *const known[] = { "number",   "at",         "origin", "batch",
+  static const char *const known[] = { "id",       "number",     "at",  "origin", "batch",
                                        "resolves", "resolution", "escrow", "ops", NULL };
   g_autoptr (KtMutation) mutation = NULL;
   const char *at = NULL, *origin = NULL, *batch = NULL, *resolution = NULL;
@@ -425,9 +427,15 @@ kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **erro
   mutation = kt_mutation_new (at, origin);
   mutation->batch = g_strdup (batch);
   mutation->resolution = g_strdup (resolution);
-  if (!read_int (json, "number", &mutation->number, error)
+  if (!read_id (json, "id", &mutation->id, error)
+      || !read_int (json, "number", &mutation->number, error)
       || !read_id (json, "resolves", &mutation->resolves, error))
     return NULL;
+  if (kt_id_is_nil (&mutation->id))
+    {
+      invalid (error, "\"id\" is missing: a mutation needs a UUID of its own");
+      return NULL;
+    }
 
   if (kt_json_get (json, "escrow") != NULL)
     {
@@ -464,6 +472,66 @@ kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **erro
   if (!check_ops (mutation, error))
     return NULL;
   return g_steal_pointer (&mutation);
+}
+
+/* ---- what it says ---- */
+
+static int
+compare_keys (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* A JSON object with sorted keys, without member @but; the elements of its array "ops" without @inner_but. */
+static void
+append_without (const KtJson *json, const char *but, const char *inner_but, GString *out)
+{
+  g_autoptr (GPtrArray) keys = g_ptr_array_new ();
+
+  if (kt_json_type (json) != KT_JSON_OBJECT)
+    {
+      kt_json_append (json, out, TRUE);
+      return;
+    }
+  for (guint i = 0; i < kt_json_length (json); i++)
+    if (strcmp (kt_json_key_at (json, i), but) != 0)
+      g_ptr_array_add (keys, (gpointer) kt_json_key_at (json, i));
+  g_ptr_array_sort (keys, compare_keys);
+  g_string_append_c (out, '{');
+  for (guint i = 0; i < keys->len; i++)
+    {
+      const char *key = g_ptr_array_index (keys, i);
+      const KtJson *member = kt_json_get (json, key);
+
+      g_string_append_printf (out, "%s%" G_GSIZE_FORMAT " %s:", i > 0 ? "," : "", strlen (key),
+                              key);
+      if (inner_but != NULL && strcmp (key, "ops") == 0
+          && kt_json_type (member) == KT_JSON_ARRAY)
+        {
+          g_string_append_c (out, '[');
+          for (guint k = 0; k < kt_json_length (member); k++)
+            {
+              append_without (kt_json_at (member, k), inner_but, NULL, out);
+              g_string_append_c (out, ';');
+            }
+          g_string_append_c (out, ']');
+        }
+      else
+        kt_json_append (member, out, TRUE);
+    }
+  g_string_append_c (out, '}');
+}
+
+void
+kt_mutation_digest (const KtJson *json, guint8 out[KT_MUTATION_DIGEST_BYTES])
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  gsize len = KT_MUTATION_DIGEST_BYTES;
+
+  append_without (json, "number", "base_rev", text);
+  g_checksum_update (checksum, (const guchar *) text->str, (gssize) text->len);
+  g_checksum_get_digest (checksum, out, &len);
 }
 
 const char *

@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* What one user action changed: one record or several, atomic. Numbered per
- * device without gaps; the number is given when it is first sent (0 before), and from
+/* What one user action changed: one record or several, atomic. Named by an id when it is done, which says whether it
+ * is the same action, whoever brings it; numbered per device without gaps when it is first sent (0 before), and from
  * then on its content never changes. At most KT_MUTATION_MAX_OPS records.
  * A mutation that could never be sent would stop the outbox for ever: whoever
  * commits one locally asks kt_mutation_check first.                             */
@@ -26,6 +26,7 @@ struct _KtOp
 
 struct _KtMutation
 {
+  KtId       id;               /* of the action: given by kt_local_commit, or by the server to what it does itself */
   gint64     number;           /* per device, from 1; 0 not yet sent */
   char      *at;               /* device wall time, date_time form; shown, never compared */
   char      *origin;           /* "client", "import", "rule" */
@@ -47,6 +48,10 @@ char       *kt_mutation_to_string (const KtMutation *mutation);
 /* Every member checked, unknown objects and fields named; computed fields (deleted_at among them) cannot be written;
  * one record's ops must make sense in their order (no create after an update, …). INVALID, NOT_FOUND, LIMIT. */
 KtMutation *kt_mutation_from_json (const KtSchema *schema, const KtJson *json, GError **error);
+/* SHA-256 of what it says, over the canonical JSON without "number" and the ops' "base_rev": these change when it is sent again
+ * by a copy, under another device or after a restore. @json may be anything. */
+#define KT_MUTATION_DIGEST_BYTES 32
+void        kt_mutation_digest   (const KtJson *json, guint8 out[KT_MUTATION_DIGEST_BYTES]);
 /* A sentence for people: "Changed Stage of Acme Renewal: Proposal → Negotiation". @titles gives titles of
  * records by id (may be NULL). One sentence whatever the number of records. g_free. */
 typedef char *(*KtTitleFunc) (const KtObject *object, const KtId *id, gpointer data);

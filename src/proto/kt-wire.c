@@ -24,6 +24,7 @@ static const KtEndpointInfo endpoints[KT_N_ENDPOINTS] = {
   { KT_ENDPOINT_HELLO,     "GET",  "/v1/hello",       FALSE, 0 },
   { KT_ENDPOINT_LOGIN,     "POST", "/v1/login",       FALSE, MAX_SMALL_BODY },
   { KT_ENDPOINT_LOGOUT,    "POST", "/v1/logout",      TRUE,  MAX_SMALL_BODY },
+  { KT_ENDPOINT_DEVICE,    "POST", "/v1/device",      TRUE,  MAX_SMALL_BODY },
   { KT_ENDPOINT_SCHEMA,    "GET",  "/v1/schema",      TRUE,  0 },
   { KT_ENDPOINT_ACCESS,    "GET",  "/v1/access",      TRUE,  0 },
   { KT_ENDPOINT_PULL,      "GET",  "/v1/pull",        TRUE,  0 },

@@ -23,6 +23,7 @@ typedef enum
   KT_ENDPOINT_HELLO,      /* GET  /v1/hello                      no token */
   KT_ENDPOINT_LOGIN,      /* POST /v1/login                      no token */
   KT_ENDPOINT_LOGOUT,     /* POST /v1/logout */
+  KT_ENDPOINT_DEVICE,     /* POST /v1/device                     a device of its own for a copied profile */
   KT_ENDPOINT_SCHEMA,     /* GET  /v1/schema                     ETag */
   KT_ENDPOINT_ACCESS,     /* GET  /v1/access                     ETag: what this user may do, kt_rights_from_json */
   KT_ENDPOINT_PULL,       /* GET  /v1/pull?cursor=&limit= */

@@ -313,6 +313,7 @@ change_begin (Change *change, KtCore *core, GError **error)
   _kt_core_now (core, now);
   _kt_actor_system (core, &change->system);
   change->mutation = kt_mutation_new (now, "api");
+  change->mutation->id = kt_id_new (core->env);
   return TRUE;
 }
 

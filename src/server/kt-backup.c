@@ -299,13 +299,9 @@ unpack_blobs (KtDb *db, const char *dir, gboolean *any, GError **error)
 static gboolean
 start_new_life (KtDb *db, const KtEnv *env, GError **error)
 {
-  KtId epoch = kt_id_new (env);
-  char text[KT_ID_TEXT_SIZE];
-
-  kt_id_format (&epoch, text);
   if (!kt_db_begin (db, KT_TX_WRITE, error))
     return FALSE;
-  if (!_kt_core_set_meta (db, "epoch", text, 0, error)
+  if (!_kt_core_begin_life (db, env, error)
       || !kt_db_exec (db, "DROP TABLE kt_blob_backup", error))
     {
       kt_db_rollback (db);

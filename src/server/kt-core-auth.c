@@ -455,6 +455,50 @@ store_token (KtCore *core, const Login *login, const char *token, GError **error
               > 0;
 }
 
+/* ---- a device of its own ---- */
+
+static gboolean
+make_device (KtCore *core, const KtRequest *request, const char *name, KtNewDevice *out, GError **error)
+{
+  g_auto (KtActor) actor = { 0 };
+  g_auto (Login) login = { .device_name = g_strdup (name) };
+  gint64 seq;
+
+  if (!_kt_core_begin (core, KT_TX_WRITE, &seq, error))
+    return FALSE;
+  out->epoch = core->epoch;
+  out->token = make_token (core);
+  /* Asked again under the lock: the session may have ended meanwhile. */
+  if (_kt_core_actor (core, request->token, &actor, error))
+    {
+      login.user = actor.access.user;
+      if (register_device (core, &login, &out->last_number, error)
+          && store_token (core, &login, out->token, error))
+        {
+          out->device = login.device;
+          return kt_db_commit (core->db, error);
+        }
+    }
+  kt_db_rollback (core->db);
+  return FALSE;
+}
+
+/* The session that asks stays what it is: the other copy of the profile goes on with it (P11). */
+KtReply *
+_kt_core_device (KtCore *core, const KtActor *actor, const KtRequest *request)
+{
+  g_auto (KtNewDevice) device = { 0 };
+  g_autofree char *name = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize len = 0;
+  const char *text = request->body != NULL ? g_bytes_get_data (request->body, &len) : NULL;
+
+  if (!kt_new_device_asked (text, len, &name, &error)
+      || !make_device (core, request, name, &device, &error))
+    return _kt_reply_error (error);
+  return _kt_reply_json (200, kt_new_device_write (&device));
+}
+
 static KtReply *
 login_reply (KtCore *core,
              const Login *login,

@@ -294,6 +294,7 @@ tell_records (KtCore *core, const char *sha256, GError **error)
     return TRUE;
   _kt_core_now (core, now);
   mutation = kt_mutation_new (now, "rule");
+  mutation->id = kt_id_new (core->env);
   stmt = kt_db_stmt (core->db,
                      "SELECT id, rev, \"f_state\" FROM \"o_file\" WHERE \"f_sha256\" = ?1"
                      " AND COALESCE(\"f_state\", '') <> 'stored' LIMIT 1000",

@@ -445,8 +445,15 @@ KtReply *
 _kt_core_digest (KtCore *core, const KtActor *actor, const KtRequest *request)
 {
   g_autoptr (GError) error = NULL;
-  KtReply *reply = answer_digest (core, actor, request, &error);
+  KtReply *reply;
+  KtId theirs;
+  gboolean told;
 
+  if (!_kt_core_query_epoch (request, &theirs, &told, &error))
+    return _kt_reply_error (error);
+  if (told && !kt_id_equal (&theirs, &core->epoch))
+    return _kt_core_gone (core, actor, &theirs);
+  reply = answer_digest (core, actor, request, &error);
   return reply != NULL ? reply : _kt_reply_error (error);
 }
 

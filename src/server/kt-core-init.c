@@ -154,13 +154,9 @@ fill_meta (KtDb *db,
            const KtEnv *env,
            GError **error)
 {
-  KtId epoch = kt_id_new (env);
-  char text[KT_ID_TEXT_SIZE];
-
-  kt_id_format (&epoch, text);
   return kt_table_ensure (db, schema, KT_TABLE_SERVER, error)
          && _kt_core_set_meta (db, "seq", NULL, 0, error)
-         && _kt_core_set_meta (db, "epoch", text, 0, error)
+         && _kt_core_begin_life (db, env, error)
          && _kt_core_set_meta (db, "schema", kt_schema_to_json (schema), 0, error)
          && _kt_core_set_meta (db, "schema_digest", kt_schema_digest (schema), 0, error)
          && _kt_core_set_meta (db, "workspace", name, 0, error)
@@ -300,6 +296,7 @@ plant_seed (KtCore *core, const KtJson *seed, const char *currency_id, GError **
 
   _kt_core_now (core, now);
   mutation = kt_mutation_new (now, "rule");
+  mutation->id = kt_id_new (core->env);
   for (guint i = 0; i < kt_json_length (records); i++)
     if (!add_seed_record (mutation, core->schema, kt_json_at (records, i), currency_id, error))
       return FALSE;

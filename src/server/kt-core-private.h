@@ -8,6 +8,7 @@
 #include "proto/kt-audience.h"
 #include "proto/kt-expression.h"
 #include "proto/kt-merge.h"
+#include "proto/kt-push.h"
 
 G_BEGIN_DECLS
 
@@ -99,10 +100,22 @@ void       _kt_actor_clear   (KtActor *actor);
 void       _kt_actor_system  (KtCore *core, KtActor *actor);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KtActor, _kt_actor_clear)
 
+/* ---- kt-core-epoch.c ---- */
+/* Writes down a life that begins where the database stands now, inside a transaction. */
+gboolean   _kt_core_begin_life (KtDb *db, const KtEnv *env, GError **error);
+/* Where the device stands; @theirs NULL: what is common is not asked. Inside a transaction. */
+gboolean   _kt_core_standing (KtCore *core, const KtActor *actor, const KtId *theirs, KtStanding *out, GError **error);
+/* The 410 to a device that knows the life @theirs. Inside a transaction. */
+KtReply   *_kt_core_gone     (KtCore *core, const KtActor *actor, const KtId *theirs);
+/* The parameter “epoch”, if it is told. */
+gboolean   _kt_core_query_epoch (const KtRequest *request, KtId *out, gboolean *told, GError **error);
+
 /* ---- kt-core-auth.c ---- */
 gboolean   _kt_core_actor    (KtCore *core, const char *token, KtActor *actor, GError **error);
 KtReply   *_kt_core_login    (KtCore *core, const KtRequest *request);
 KtReply   *_kt_core_logout   (KtCore *core, const KtRequest *request);
+/* A device of its own for a copied profile. */
+KtReply   *_kt_core_device   (KtCore *core, const KtActor *actor, const KtRequest *request);
 /* Memory-hard; never inside a transaction. Free with g_free. */
 char      *_kt_password_hash (const char *password, GError **error);
 /* For tests that are not about passwords: the cheapest hash there is. */

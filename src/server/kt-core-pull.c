@@ -187,7 +187,7 @@ _kt_core_in_scope (KtStmt *stmt, const KtObject *object, gboolean scoped)
   return !scoped || kt_stmt_int (stmt, (int) kt_table_n_columns (object)) != 0;
 }
 
-/* The last of the device's own mutations that the page's end covers. */
+/* The last of the device's own mutations, in a page that ends at the head: there, all that were decided are covered. */
 static gboolean
 put_settled (KtCore *core, const KtActor *actor, gint64 end, KtPageWriter *writer, GError **error)
 {
@@ -195,11 +195,12 @@ put_settled (KtCore *core, const KtActor *actor, gint64 end, KtPageWriter *write
 
   if (
     !kt_db_get_int (
-      core->db, 0, &number, error,
-      "SELECT number FROM kt_verdict WHERE device = ?1 AND seq <= ?2 ORDER BY number DESC LIMIT 1",
+      core->db, -1, &number, error,
+      "SELECT d.last_number FROM kt_device d, kt_meta m WHERE d.id = ?1 AND m.key = 'seq' AND m.number = ?2",
       KT_BIND_ID, &actor->device, KT_BIND_INT, end, KT_BIND_END))
     return FALSE;
-  kt_page_writer_settled (writer, number);
+  if (number >= 0)
+    kt_page_writer_settled (writer, number);
   return TRUE;
 }
 
@@ -592,7 +593,15 @@ read_cursor (KtCore *core,
              GError **error)
 {
   g_autofree char *text = kt_request_get_query (request, "cursor");
+  gboolean told;
 
+  if (!_kt_core_query_epoch (request, &cursor->epoch, &told, error))
+    return FALSE;
+  if (told && !kt_id_equal (&cursor->epoch, &core->epoch))
+    {
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_EPOCH, "Another life");
+      return FALSE;
+    }
   if (text == NULL || *text == '\0')
     {
       *cursor = (KtCursor){ .epoch = core->epoch,
@@ -620,26 +629,6 @@ read_cursor (KtCore *core,
   return TRUE;
 }
 
-/* An error that says which life the server lives. */
-static KtReply *
-epoch_reply (KtCore *core, const GError *cause)
-{
-  GString *text = g_string_new (NULL);
-  KtJsonWriter writer = KT_JSON_WRITER (text);
-  char epoch[KT_ID_TEXT_SIZE];
-
-  kt_id_format (&core->epoch, epoch);
-  kt_json_begin_object (&writer);
-  kt_json_key (&writer, "error");
-  kt_json_begin_object (&writer);
-  kt_json_put_string (&writer, "code", kt_error_word (KT_ERROR_EPOCH));
-  kt_json_put_string (&writer, "message", cause->message);
-  kt_json_put_string (&writer, "epoch", epoch);
-  kt_json_end_object (&writer);
-  kt_json_end_object (&writer);
-  return _kt_reply_json (410, text);
-}
-
 KtReply *
 _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
 {
@@ -653,8 +642,9 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
                       KT_BIND_END)
       || !_kt_query_int (request, "limit", DEFAULT_ROWS, 1, MAX_ROWS, &limit, &error)
       || !read_cursor (core, actor, request, now_seq, &cursor, &error))
-    return g_error_matches (error, KT_ERROR, KT_ERROR_EPOCH) ? epoch_reply (core, error)
-                                                             : _kt_reply_error (error);
+    return g_error_matches (error, KT_ERROR, KT_ERROR_EPOCH)
+             ? _kt_core_gone (core, actor, &cursor.epoch)
+             : _kt_reply_error (error);
 
   page = cursor.snapshot ? snapshot_page (core, actor, &cursor, now_seq, (guint) limit, &error)
                          : changes_page (core, actor, &cursor, now_seq, (guint) limit, &error);

@@ -2,8 +2,9 @@
 
 /* Deciding mutations.
  *
- *   number == last + 1   planned, written, verdict stored; last = number          all in one transaction (S2)
- *   number <= last       the stored verdict again, if it is the same mutation (S3)
+ *   number == last + 1   id is new: planned, written, verdict stored; last = number     all in one transaction (S2)
+ *                        id was decided before, under another name: its verdict, and no effect (P3, P11)
+ *   number <= last       the stored verdict again, if it is the same mutation (S3); else the profile is a copy
  *   number >  last + 1   the whole push is refused, nothing changes
  *
  * Several mutations share a transaction, each with a seq of its own: they stand or fall together, and what the
@@ -24,28 +25,28 @@
 
 #define CHUNK_MUTATIONS 250
 #define CHUNK_OPS 2000
-#define DIGEST_BYTES 32
 
 /* One element of the push. */
 typedef struct
 {
   KtMutation *mutation; /* NULL: it cannot be read, problem says why */
   GError *problem;
-  char *text; /* canonical */
+  const KtJson *json;
+  KtId id; /* nil: it has none that can be read */
   gint64 number;
-  guint8 digest[DIGEST_BYTES];
+  guint8 digest[KT_MUTATION_DIGEST_BYTES];
 } Item;
 
 typedef struct
 {
   KtCore *core;
   const KtActor *actor;
-  KtJson *json;            /* the body */
-  const KtJson *mutations; /* in it */
-  GPtrArray *items;        /* Item */
-  GArray *verdicts;        /* KtVerdict */
-  gint64 seq;              /* after the last commit of this push */
-  gint64 last;             /* the device's last number, as of that */
+  KtPush message;
+  GPtrArray *items; /* Item */
+  GArray *verdicts; /* KtVerdict */
+  gint64 seq;       /* after the last commit of this push */
+  gint64 last;      /* the device's last number, as of that */
+  gboolean copied;  /* a number was used for another mutation */
 } Push;
 
 static void
@@ -55,7 +56,6 @@ item_free (gpointer data)
 
   g_clear_pointer (&item->mutation, kt_mutation_free);
   g_clear_error (&item->problem);
-  g_free (item->text);
   g_free (item);
 }
 
@@ -64,7 +64,7 @@ push_clear (Push *push)
 {
   g_clear_pointer (&push->items, g_ptr_array_unref);
   g_clear_pointer (&push->verdicts, g_array_unref);
-  g_clear_pointer (&push->json, kt_json_unref);
+  kt_push_clear (&push->message);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Push, push_clear)
 
@@ -183,80 +183,48 @@ _kt_core_commit (KtCore *core,
 /* ---- the push as it came ---- */
 
 static void
-read_mutation (const KtSchema *schema, Item *item, KtJson *json)
+read_mutation (const KtSchema *schema, Item *item)
 {
   g_clear_pointer (&item->mutation, kt_mutation_free);
   g_clear_error (&item->problem);
-  item->mutation = kt_mutation_from_json (schema, json, &item->problem);
+  item->mutation = kt_mutation_from_json (schema, item->json, &item->problem);
 }
 
 static Item *
-read_item (const KtSchema *schema, KtJson *json)
+read_item (const KtSchema *schema, const KtJson *json)
 {
   Item *item = g_new0 (Item, 1);
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  gsize len = DIGEST_BYTES;
 
+  item->json = json;
   item->number = kt_json_get_int (json, "number", 0);
-  item->text = kt_json_to_string (json, TRUE);
-  g_checksum_update (checksum, (const guchar *) item->text, -1);
-  g_checksum_get_digest (checksum, item->digest, &len);
-  read_mutation (schema, item, json);
+  if (!kt_id_parse (kt_json_get_string (json, "id", ""), -1, &item->id))
+    item->id = KT_ID_NIL;
+  kt_mutation_digest (json, item->digest);
+  read_mutation (schema, item);
   return item;
 }
 
 static gboolean
-check_count (const KtJson *mutations, GError **error)
+check_envelope (const Push *push, GError **error)
 {
-  if (kt_json_length (mutations) <= KT_WIRE_MAX_MUTATIONS)
-    return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "A push may hold at most %d mutations",
-               KT_WIRE_MAX_MUTATIONS);
-  return FALSE;
-}
-
-static gboolean
-check_envelope (Push *push, GError **error)
-{
-  const char *device = kt_json_get_string (push->json, "device", NULL);
-  const char *epoch = kt_json_get_string (push->json, "epoch", NULL);
-  const KtJson *mutations = push->mutations;
-  KtId id;
-
-  /* The bare array: the session says which device it is. */
-  if (kt_json_type (push->json) == KT_JSON_ARRAY)
-    return check_count (mutations, error);
-  if (device == NULL || !kt_id_parse (device, -1, &id))
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID,
-                   "A push needs “device”, the id that the sign-in gave");
-      return FALSE;
-    }
-  if (!kt_id_equal (&id, &push->actor->device))
+  if (!kt_id_equal (&push->message.device, &push->actor->device))
     {
       g_set_error (error, KT_ERROR, KT_ERROR_FORBIDDEN,
                    "This session belongs to another device: sign in again");
       return FALSE;
     }
-  if (epoch != NULL && (!kt_id_parse (epoch, -1, &id) || !kt_id_equal (&id, &push->core->epoch)))
+  if (!kt_id_equal (&push->message.epoch, &push->core->epoch))
     {
-      g_set_error (
-        error, KT_ERROR, KT_ERROR_EPOCH,
-        "The server's database was restored or replaced since this device last asked: pull first");
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_EPOCH, "Another life");
       return FALSE;
     }
-  if (kt_json_type (mutations) != KT_JSON_ARRAY)
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "A push needs “mutations”, an array");
-      return FALSE;
-    }
-  return check_count (mutations, error);
+  return TRUE;
 }
 
 static gboolean
 read_items (Push *push, GError **error)
 {
-  const KtJson *mutations = push->mutations;
+  const KtJson *mutations = push->message.mutations;
 
   for (guint i = 0; i < kt_json_length (mutations); i++)
     {
@@ -286,62 +254,103 @@ read_items (Push *push, GError **error)
 static void
 read_again (Push *push, guint from)
 {
-  const KtJson *mutations = push->mutations;
-
   for (guint i = from; i < push->items->len; i++)
-    read_mutation (push->core->schema, push->items->pdata[i], kt_json_at (mutations, i));
+    read_mutation (push->core->schema, push->items->pdata[i]);
 }
 
 /* ---- verdicts ---- */
 
+/* @again: the mutation was decided before, under another name. */
 static gboolean
-store_verdict (Push *push, const Item *item, const KtVerdict *verdict, GError **error)
+store_verdict (Push *push, const Item *item, const KtVerdict *verdict, gboolean again, GError **error)
 {
-  return kt_db_run (push->core->db, error,
-                    "INSERT INTO kt_verdict (device, number, outcome, seq, code, message, digest)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    KT_BIND_ID, &push->actor->device, KT_BIND_INT, verdict->number, KT_BIND_TEXT,
-                    kt_outcome_word (verdict->outcome), KT_BIND_INT, verdict->seq, KT_BIND_TEXT,
-                    verdict->code, KT_BIND_TEXT, verdict->message, KT_BIND_BLOB, item->digest,
-                    (gsize) DIGEST_BYTES, KT_BIND_END)
+  return kt_db_run (
+           push->core->db, error,
+           "INSERT INTO kt_verdict (device, number, outcome, seq, code, message, digest, id, again)"
+           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+           KT_BIND_ID, &push->actor->device, KT_BIND_INT, verdict->number, KT_BIND_TEXT,
+           kt_outcome_word (verdict->outcome), KT_BIND_INT, verdict->seq, KT_BIND_TEXT,
+           verdict->code, KT_BIND_TEXT, verdict->message, KT_BIND_BLOB, item->digest,
+           (gsize) KT_MUTATION_DIGEST_BYTES, KT_BIND_ID,
+           kt_id_is_nil (&item->id) ? NULL : &item->id, KT_BIND_INT, (gint64) again, KT_BIND_END)
          >= 0;
+}
+
+/* What was decided before. */
+typedef struct
+{
+  gboolean found;
+  gboolean same; /* it said the same */
+  KtId id;
+} Before;
+
+#define VERDICT_COLUMNS "outcome, seq, code, message, digest, id"
+
+static gboolean
+read_verdict (KtStmt *stmt, const Item *item, Before *before, KtVerdict *verdict, GError **error)
+{
+  KtStep step = kt_stmt_step (stmt, error);
+  const void *digest;
+  gsize len = 0;
+
+  *before = (Before){ .found = step == KT_STEP_ROW };
+  if (step != KT_STEP_ROW)
+    return step == KT_STEP_DONE;
+  digest = kt_stmt_blob (stmt, 4, &len);
+  before->same = len == KT_MUTATION_DIGEST_BYTES
+                 && memcmp (digest, item->digest, KT_MUTATION_DIGEST_BYTES) == 0;
+  if (!kt_stmt_id (stmt, 5, &before->id))
+    before->id = KT_ID_NIL;
+  *verdict = (KtVerdict){ .number = item->number, .seq = kt_stmt_int (stmt, 1) };
+  kt_outcome_from_word (kt_stmt_text (stmt, 0), &verdict->outcome);
+  verdict->code = g_strdup (kt_stmt_text (stmt, 2));
+  verdict->message = g_strdup (kt_stmt_text (stmt, 3));
+  return TRUE;
 }
 
 /* The verdict of a number that was decided before. */
 static gboolean
 load_verdict (Push *push, const Item *item, KtVerdict *verdict, GError **error)
 {
-  KT_STMT_SCOPE *stmt = kt_db_stmt (push->core->db,
-                                    "SELECT outcome, seq, code, message, digest FROM kt_verdict"
-                                    " WHERE device = ?1 AND number = ?2",
-                                    error);
-  const void *digest;
-  gsize len = 0;
-  KtStep step;
+  KT_STMT_SCOPE *stmt =
+    kt_db_stmt (push->core->db,
+                "SELECT " VERDICT_COLUMNS " FROM kt_verdict WHERE device = ?1 AND number = ?2",
+                error);
+  Before before;
 
   if (stmt == NULL)
     return FALSE;
   kt_stmt_bind_id (stmt, 1, &push->actor->device);
   kt_stmt_bind_int (stmt, 2, item->number);
-  step = kt_stmt_step (stmt, error);
-  if (step == KT_STEP_ERROR)
+  if (!read_verdict (stmt, item, &before, verdict, error))
     return FALSE;
-  digest = step == KT_STEP_ROW ? kt_stmt_blob (stmt, 4, &len) : NULL;
-  if (step == KT_STEP_DONE || len != DIGEST_BYTES
-      || memcmp (digest, item->digest, DIGEST_BYTES) != 0)
-    {
-      /* Answering with the old verdict would lose this mutation in silence. */
-      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
-                   "Number %" G_GINT64_FORMAT " of this device was used for another change: "
-                   "the profile is a copy; sign in as a new device",
-                   item->number);
-      return FALSE;
-    }
-  *verdict = (KtVerdict){ .number = item->number, .seq = kt_stmt_int (stmt, 1) };
-  kt_outcome_from_word (kt_stmt_text (stmt, 0), &verdict->outcome);
-  verdict->code = g_strdup (kt_stmt_text (stmt, 2));
-  verdict->message = g_strdup (kt_stmt_text (stmt, 3));
-  return TRUE;
+  if (before.found && before.same && kt_id_equal (&before.id, &item->id))
+    return TRUE;
+  /* Answering with the old verdict would lose this mutation in silence. */
+  push->copied = TRUE;
+  g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
+               "Number %" G_GINT64_FORMAT " of this device was used for another change: "
+               "the profile is a copy and needs a device of its own",
+               item->number);
+  return FALSE;
+}
+
+/* The verdict of the same action under another number or device, if there is one. */
+static gboolean
+find_verdict (Push *push, const Item *item, Before *before, KtVerdict *verdict, GError **error)
+{
+  KT_STMT_SCOPE *stmt = NULL;
+
+  *before = (Before){ 0 };
+  if (kt_id_is_nil (&item->id))
+    return TRUE;
+  stmt = kt_db_stmt (push->core->db,
+                     "SELECT " VERDICT_COLUMNS " FROM kt_verdict WHERE id = ?1 AND again = 0",
+                     error);
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_id (stmt, 1, &item->id);
+  return read_verdict (stmt, item, before, verdict, error);
 }
 
 /* ---- refusals ---- */
@@ -351,12 +360,13 @@ static gboolean
 write_poison (Push *push, const Item *item, gint64 seq, GError **error)
 {
   g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *raw = kt_json_to_string (item->json, TRUE);
   KtJsonWriter writer = KT_JSON_WRITER (text);
   char now[KT_TIME_SIZE];
 
   _kt_core_now (push->core, now);
   kt_json_begin_object (&writer);
-  kt_json_put_string (&writer, "raw", item->text);
+  kt_json_put_string (&writer, "raw", raw);
   kt_json_end_object (&writer);
   return kt_db_run (
            push->core->db, error,
@@ -412,6 +422,40 @@ decide (Push *push, const Item *item, gint64 *seq, KtVerdict *verdict, GError **
     return refuse (push, item, why, seq, verdict, error);
   g_propagate_error (error, g_steal_pointer (&why));
   return FALSE;
+}
+
+/* Somebody used the id of a mutation for another one. */
+static GError *
+other_content (const Push *push)
+{
+  gboolean chinese = push->actor->locale != NULL && g_str_has_prefix (push->actor->locale, "zh");
+
+  return g_error_new_literal (
+    KT_ERROR, KT_ERROR_INVALID,
+    chinese ? "此更改已由本配置的另一份副本以不同的内容发送，并已作出决定：请核对后重试或放弃"
+            : "This change was sent before with another content, by another copy of this profile, and "
+              "decided: compare, then try again or discard");
+}
+
+/* Exactly once, whatever it is called this time (P3). */
+static gboolean
+decide_once (Push *push, const Item *item, gint64 *seq, KtVerdict *verdict, GError **error)
+{
+  Before before;
+
+  if (!find_verdict (push, item, &before, verdict, error))
+    return FALSE;
+  if (before.found && !before.same)
+    {
+      g_autoptr (GError) why = other_content (push);
+
+      kt_verdict_clear (verdict);
+      if (!refuse (push, item, why, seq, verdict, error))
+        return FALSE;
+    }
+  else if (!before.found && !decide (push, item, seq, verdict, error))
+    return FALSE;
+  return store_verdict (push, item, verdict, before.found, error);
 }
 
 static gboolean
@@ -470,7 +514,7 @@ decide_next (Push *push,
                    item->number, *last);
       return FALSE;
     }
-  if (!decide (push, item, seq, verdict, error) || !store_verdict (push, item, verdict, error))
+  if (!decide_once (push, item, seq, verdict, error))
     return FALSE;
   *last = item->number;
   return TRUE;
@@ -525,7 +569,7 @@ refuse_alone (Push *push, guint at, const GError *why, GError **error)
   if (!begin_chunk (push, at, &seq, &last, error))
     return FALSE;
   if (item->number != last + 1 || !refuse (push, item, why, &seq, &verdict, error)
-      || !store_verdict (push, item, &verdict, error))
+      || !store_verdict (push, item, &verdict, FALSE, error))
     {
       kt_verdict_clear (&verdict);
       kt_db_rollback (push->core->db);
@@ -579,66 +623,39 @@ decide_all (Push *push, GError **error)
 
 /* ---- request ---- */
 
-/* Errors of a push say where the device stands, so that it can tell a lost reply from a lost life. */
+/* Inside a transaction, but for 409: errors of a push say where the device stands, so that it can tell a lost
+ * reply from a lost life. */
 static KtReply *
 push_error (const Push *push, const GError *error)
 {
-  g_autoptr (KtReply) plain = _kt_reply_error (error);
-  GString *text;
-  char epoch[KT_ID_TEXT_SIZE];
+  KtStanding standing = { .epoch = push->core->epoch,
+                          .last_number = push->last,
+                          .common = -1,
+                          .copied = push->copied };
 
-  if (plain->status != 409 && plain->status != 410)
-    return g_steal_pointer (&plain);
-  text = g_string_new (NULL);
-
-  KtJsonWriter writer = KT_JSON_WRITER (text);
-
-  kt_id_format (&push->core->epoch, epoch);
-  kt_json_begin_object (&writer);
-  kt_json_key (&writer, "error");
-  kt_json_begin_object (&writer);
-  kt_json_put_string (&writer, "code", kt_error_word ((KtError) error->code));
-  kt_json_put_string (&writer, "message", error->message);
-  kt_json_put_string (&writer, "epoch", epoch);
-  kt_json_put_int (&writer, "last_number", push->last);
-  kt_json_end_object (&writer);
-  kt_json_end_object (&writer);
-  return _kt_reply_json (plain->status, text);
+  if (g_error_matches (error, KT_ERROR, KT_ERROR_EPOCH))
+    return _kt_core_gone (push->core, push->actor, &push->message.epoch);
+  if (g_error_matches (error, KT_ERROR, KT_ERROR_CONFLICT))
+    return kt_standing_reply (error, &standing);
+  return _kt_reply_error (error);
 }
 
+/* Where the device stands, and whether the push is one of its own and of this life. NULL: go on. */
 static KtReply *
-verdicts_reply (const Push *push)
+look_first (Push *push)
 {
-  GString *text = g_string_new (NULL);
-  KtJsonWriter writer = KT_JSON_WRITER (text);
+  g_auto (KtStanding) standing = { 0 };
+  g_autoptr (GError) error = NULL;
+  KtReply *reply = NULL;
 
-  kt_json_begin_object (&writer);
-  kt_json_key (&writer, "verdicts");
-  kt_json_begin_array (&writer);
-  for (guint i = 0; i < push->verdicts->len; i++)
-    kt_verdict_to_json (&g_array_index (push->verdicts, KtVerdict, i), &writer);
-  kt_json_end_array (&writer);
-  kt_json_put_int (&writer, "seq", push->seq);
-  kt_json_put_int (&writer, "last_number", push->last);
-  kt_json_put_string (&writer, "schema", kt_schema_digest (push->core->schema));
-  kt_json_end_object (&writer);
-  return _kt_reply_json (200, text);
-}
-
-static gboolean
-read_position (Push *push, GError **error)
-{
-  if (!_kt_core_begin (push->core, KT_TX_READ, &push->seq, error))
-    return FALSE;
-  if (!kt_db_get_int (push->core->db, 0, &push->last, error,
-                      "SELECT last_number FROM kt_device WHERE id = ?1", KT_BIND_ID,
-                      &push->actor->device, KT_BIND_END))
-    {
-      kt_db_rollback (push->core->db);
-      return FALSE;
-    }
+  if (!_kt_core_begin (push->core, KT_TX_READ, &push->seq, &error))
+    return _kt_reply_error (error);
+  if (!_kt_core_standing (push->core, push->actor, NULL, &standing, &error)
+      || !check_envelope (push, &error))
+    reply = push_error (push, error);
+  push->last = standing.last_number;
   kt_db_rollback (push->core->db);
-  return TRUE;
+  return reply;
 }
 
 KtReply *
@@ -648,23 +665,19 @@ _kt_core_push (KtCore *core, const KtActor *actor, const KtRequest *request)
   g_autoptr (GError) error = NULL;
   gsize len = 0;
   const char *text = request->body != NULL ? g_bytes_get_data (request->body, &len) : NULL;
+  KtReply *reply;
 
   push.items = g_ptr_array_new_with_free_func (item_free);
   push.verdicts = g_array_new (FALSE, TRUE, sizeof (KtVerdict));
   g_array_set_clear_func (push.verdicts, (GDestroyNotify) kt_verdict_clear);
-  if (text == NULL)
-    {
-      g_set_error (&error, KT_ERROR, KT_ERROR_INVALID, "A push needs a body");
-      return _kt_reply_error (error);
-    }
-  push.json = kt_json_parse (text, (gssize) len, &error);
-  push.mutations =
-    kt_json_type (push.json) == KT_JSON_ARRAY ? push.json : kt_json_get (push.json, "mutations");
-  if (push.json == NULL || !read_position (&push, &error) || !check_envelope (&push, &error)
-      || !read_items (&push, &error))
-    return push_error (&push, error);
+  if (!kt_push_read (text, len, &push.message, &error))
+    return _kt_reply_error (error);
+  reply = look_first (&push);
+  if (reply != NULL)
+    return reply;
   /* What is decided stands, and is told; the rest is sent again. */
-  if (!decide_all (&push, &error) && push.verdicts->len == 0)
+  if (!read_items (&push, &error) || (!decide_all (&push, &error) && push.verdicts->len == 0))
     return push_error (&push, error);
-  return verdicts_reply (&push);
+  return _kt_reply_json (
+    200, kt_push_answer_write (push.verdicts, push.seq, push.last, kt_schema_digest (core->schema)));
 }

@@ -250,8 +250,12 @@ make_tables_1 (KtDb *db, gpointer data, GError **error)
     "CREATE TABLE kt_throttle (key TEXT NOT NULL PRIMARY KEY, failures INTEGER NOT NULL,"
     " failed_us INTEGER NOT NULL, until_us INTEGER NOT NULL)@;"
     "CREATE TABLE kt_verdict (device BLOB NOT NULL, number INTEGER NOT NULL, outcome TEXT NOT NULL,"
-    " seq INTEGER NOT NULL, code TEXT, message TEXT, digest BLOB NOT NULL,"
-    " PRIMARY KEY (device, number))@;"
+    " seq INTEGER NOT NULL, code TEXT, message TEXT, id BLOB, again INTEGER NOT NULL,"
+    " digest BLOB NOT NULL, PRIMARY KEY (device, number))@;"
+    /* again: the number of a mutation that was decided under another one. */
+    "CREATE UNIQUE INDEX kt_verdict_id ON kt_verdict (id) WHERE again = 0;"
+    "CREATE TABLE kt_epoch (epoch TEXT NOT NULL PRIMARY KEY, parent TEXT, seq INTEGER NOT NULL,"
+    " at TEXT NOT NULL, backup_at TEXT)@;"
     "CREATE TABLE kt_audience (object INTEGER NOT NULL, rid INTEGER NOT NULL, token BLOB NOT NULL,"
     " since INTEGER NOT NULL, PRIMARY KEY (object, rid, token))@;"
     "CREATE INDEX kt_audience_token ON kt_audience (object, token, rid);"
@@ -721,8 +725,15 @@ handle_writing (KtCore *core, const KtRequest *request)
 
   if (!_kt_core_actor (core, request->token, &actor, &error))
     return _kt_reply_error (error);
-  return request->endpoint == KT_ENDPOINT_PUSH ? _kt_core_push (core, &actor, request)
-                                               : _kt_core_blob_put (core, &actor, request);
+  switch (request->endpoint)
+    {
+    case KT_ENDPOINT_PUSH:
+      return _kt_core_push (core, &actor, request);
+    case KT_ENDPOINT_DEVICE:
+      return _kt_core_device (core, &actor, request);
+    default:
+      return _kt_core_blob_put (core, &actor, request);
+    }
 }
 
 KtReply *
@@ -749,6 +760,7 @@ kt_core_handle (KtCore *core, const KtRequest *request)
     case KT_ENDPOINT_LOGOUT:
       return _kt_core_logout (core, request);
     case KT_ENDPOINT_PUSH:
+    case KT_ENDPOINT_DEVICE:
     case KT_ENDPOINT_BLOB_PUT:
       return handle_writing (core, request);
     case KT_ENDPOINT_LIVE:

@@ -256,6 +256,7 @@ take_step (Demo *demo, const KtJson *step, GError **error)
   if (at == NULL || who == NULL)
     return set_problem (error, step, "nobody did it, or never:", by);
   mutation = kt_mutation_new (at, "client");
+  mutation->id = kt_id_new (demo->core->env);
   if (!add_op (demo, step, mutation, error))
     return FALSE;
   _kt_actor_system (demo->core, &actor);

@@ -176,13 +176,15 @@ write_stage_history (KtPlan *plan, KtWork *work, GError **error)
 {
   const KtObject *object = kt_schema_object (plan->core->schema, "stage_history");
   const KtRecord *before = work->stored, *after = work->now;
+  char text[KT_ID_TEXT_SIZE];
   KtWork *entry;
   KtId id;
 
   if (object == NULL || work->history)
     return TRUE;
   work->history = TRUE;
-  entry = _kt_plan_create (plan, object, error);
+  kt_id_format (&work->id, text);
+  entry = _kt_plan_create (plan, object, text, error);
   if (entry == NULL)
     return FALSE;
   _kt_set_any (entry->now, "record", work->object->name, &work->id);

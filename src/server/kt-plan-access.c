@@ -311,7 +311,7 @@ raise_scope (KtPlan *plan, const KtOp *op, GError **error)
   if (about == NULL || !find_judge (plan, about->stored, &judge, error))
     return FALSE;
   if (object == NULL || (number = _kt_plan_next (plan, "sync_conflict.number", error)) < 0
-      || (work = _kt_plan_create (plan, object, error)) == NULL)
+      || (work = _kt_plan_create (plan, object, "scope", error)) == NULL)
     {
       if (object == NULL)
         g_set_error (error, KT_ERROR, KT_ERROR_SCHEMA, "The schema has no object “sync_conflict”");

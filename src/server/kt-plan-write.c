@@ -231,6 +231,16 @@ write_sequences (KtPlan *plan, GError **error)
 
 static gboolean write_unapplied (KtPlan *plan, KtOutcome outcome, gint64 *idx, GError **error);
 
+/* To a question that a restored server does not know any more. */
+static gboolean
+write_lost_answer (KtPlan *plan, gint64 idx, GError **error)
+{
+  Entry entry = { "sync_conflict", &plan->mutation->resolves, "settle",
+                  FALSE,           KT_OUTCOME_APPLIED,        "{}" };
+
+  return write_entry (plan, idx, &entry, error);
+}
+
 gboolean
 _kt_plan_write (KtPlan *plan, GError **error)
 {
@@ -246,7 +256,8 @@ _kt_plan_write (KtPlan *plan, GError **error)
       if (work->op == NULL && !_kt_work_changed (work)
           && !kt_id_equal (&work->id, &plan->mutation->resolves))
         continue;
-      if (!write_work (plan, work, idx, error))
+      if (!(work->now != NULL || work->stored != NULL ? write_work (plan, work, idx, error)
+                                                      : write_lost_answer (plan, idx, error)))
         return FALSE;
       idx++;
     }

@@ -412,11 +412,16 @@ prepare_new (KtPlan *plan, KtWork *work, GError **error)
 }
 
 KtWork *
-_kt_plan_create (KtPlan *plan, const KtObject *object, GError **error)
+_kt_plan_create (KtPlan *plan, const KtObject *object, const char *what, GError **error)
 {
-  KtId id = kt_id_new (plan->core->env);
-  KtWork *work = add_work (plan, object, &id);
+  g_autofree char *name = g_strconcat (object->name, " ", what, NULL);
+  KtId id = kt_id_derive (&plan->mutation->id, name);
+  KtWork *work;
 
+  /* Two ways to the same thing; each gets its own. */
+  while (g_hash_table_contains (plan->by_id, &id))
+    id = kt_id_derive (&id, name);
+  work = add_work (plan, object, &id);
   work->now = kt_record_new (object, &id);
   return prepare_new (plan, work, error) ? work : NULL;
 }

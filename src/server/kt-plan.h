@@ -71,8 +71,9 @@ gboolean _kt_plan_write_refused (KtPlan *plan, GError **error);
 
 /* The work of a record, loaded when it comes up first. NULL: error. */
 KtWork  *_kt_plan_work   (KtPlan *plan, const KtObject *object, const KtId *id, GError **error);
-/* A record of the server's own making, with defaults; its fields are to be filled in. */
-KtWork  *_kt_plan_create (KtPlan *plan, const KtObject *object, GError **error);
+/* A record of the server's own making, with defaults; its fields are to be filled in. @what names it among what this mutation
+ * causes: its id follows from both, so that a mutation that is decided again, after a restore, causes the same record (P10). */
+KtWork  *_kt_plan_create (KtPlan *plan, const KtObject *object, const char *what, GError **error);
 void     _kt_plan_queue  (KtPlan *plan, KtWork *work);
 /* 0 none, 1 live, 2 in the bin, -1 error. */
 int      _kt_plan_state  (KtPlan *plan, const KtObject *object, const KtId *id, GError **error);

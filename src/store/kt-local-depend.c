@@ -42,7 +42,8 @@ is_in_cb (const KtId *id, gpointer data)
   return g_hash_table_contains (data, id);
 }
 
-/* Which QUEUED entries wait, and for which parked one: no → no. */
+/* Which QUEUED entries wait, and for which parked one: no → no. What was sent before did not wait then, and was
+ * taken without the parked one. */
 GHashTable *
 _kt_local_held (KtLocal *local, GError **error)
 {
@@ -64,7 +65,7 @@ _kt_local_held (KtLocal *local, GError **error)
   stmt = kt_db_stmt (
     local->db,
     "SELECT o.no, o.state, p.id, p.kind, p.patch FROM kt_outbox o JOIN kt_outbox_op p ON p.no=o.no"
-    " WHERE o.state IN (?1, ?2) AND o.no>=?3 ORDER BY o.no, p.pos",
+    " WHERE (o.state=?2 OR (o.state=?1 AND o.again=0)) AND o.no>=?3 ORDER BY o.no, p.pos",
     error);
   if (stmt == NULL)
     return NULL;

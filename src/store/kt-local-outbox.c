@@ -71,18 +71,19 @@ _kt_local_recompute_all (KtLocal *local,
 
 /* ---- writing and reading entries ---- */
 
-static gboolean
-add_op (KtLocal *local,
-        gint64 no,
-        gint64 pos,
-        int kind,
-        const char *object,
-        const KtId *id,
-        gint64 base_rev,
-        const KtPatch *patch,
-        GError **error)
+gboolean
+_kt_local_add_op (KtLocal *local,
+                  gint64 no,
+                  gint64 pos,
+                  int kind,
+                  const char *object,
+                  const KtId *id,
+                  gint64 base_rev,
+                  const char *patch,
+                  GError **error)
 {
-  g_autoptr (GString) text = NULL;
+  /* Until the first whole pull of a server's new life, revs here may be those of the old one. */
+  gint64 common = base_rev > 0 ? _kt_local_meta_int (local, "kt:common", G_MAXINT64) : G_MAXINT64;
   KT_STMT_SCOPE *stmt =
     kt_db_stmt (local->db,
                 "INSERT INTO kt_outbox_op (no, pos, kind, object, id, base_rev, patch)"
@@ -96,17 +97,26 @@ add_op (KtLocal *local,
   kt_stmt_bind_int (stmt, 3, kind);
   kt_stmt_bind_text (stmt, 4, object);
   kt_stmt_bind_id (stmt, 5, id);
-  kt_stmt_bind_int (stmt, 6, base_rev);
-  if (patch != NULL)
+  kt_stmt_bind_int (stmt, 6, MIN (base_rev, common));
+  kt_stmt_bind_text (stmt, 7, patch);
+  return kt_stmt_step (stmt, error) == KT_STEP_DONE;
+}
+
+static gboolean
+add_op (KtLocal *local, gint64 no, gint64 pos, const KtOp *op, GError **error)
+{
+  g_autoptr (GString) text = NULL;
+
+  if (op->patch != NULL)
     {
       KtJsonWriter writer = KT_JSON_WRITER (NULL);
 
       text = g_string_new (NULL);
       writer.out = text;
-      kt_patch_to_json (patch, &writer);
-      kt_stmt_bind_text_len (stmt, 7, text->str, text->len);
+      kt_patch_to_json (op->patch, &writer);
     }
-  return kt_stmt_step (stmt, error) == KT_STEP_DONE;
+  return _kt_local_add_op (local, no, pos, (int) op->kind, op->object->name, &op->id, op->base_rev,
+                           text != NULL ? text->str : NULL, error);
 }
 
 gint64
@@ -115,24 +125,19 @@ _kt_local_add_entry (KtLocal *local, const KtMutation *mutation, GError **error)
   gint64 no = -1;
 
   if (!kt_db_get_int (local->db, -1, &no, error,
-                      "INSERT INTO kt_outbox (state, at, origin, batch, resolves, resolution, made)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING no",
+                      "INSERT INTO kt_outbox (state, at, origin, batch, resolves, resolution, made, id)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING no",
                       KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_TEXT, mutation->at,
                       KT_BIND_TEXT, mutation->origin, KT_BIND_TEXT, mutation->batch, KT_BIND_ID,
                       kt_id_is_nil (&mutation->resolves) ? NULL : &mutation->resolves, KT_BIND_TEXT,
                       mutation->resolution, KT_BIND_INT, local->env->now_us (local->env->data),
-                      KT_BIND_END))
+                      KT_BIND_ID, &mutation->id, KT_BIND_END))
     return -1;
   for (guint i = 0; i < mutation->ops->len; i++)
-    {
-      const KtOp *op = g_ptr_array_index (mutation->ops, i);
-
-      if (!add_op (local, no, i, op->kind, op->object->name, &op->id, op->base_rev, op->patch,
-                   error))
-        return -1;
-    }
+    if (!add_op (local, no, i, g_ptr_array_index (mutation->ops, i), error))
+      return -1;
   if (!kt_id_is_nil (&mutation->resolves)
-      && !add_op (local, no, mutation->ops->len, KT_MUTATE_RESOLVE, "sync_conflict",
+      && !_kt_local_add_op (local, no, mutation->ops->len, KT_MUTATE_RESOLVE, "sync_conflict",
                   &mutation->resolves, 0, NULL, error))
     return -1;
   return no;
@@ -177,13 +182,15 @@ read_ops (KtLocal *local, gint64 no, KtMutation *mutation, char **unknown, GErro
 }
 
 #define ENTRY_COLUMNS \
-  "no, state, number, at, origin, batch, resolves, resolution, made, reason, code, outcome, seq"
+  "no, state, number, at, origin, batch, resolves, resolution, made, reason, code, outcome, seq, id"
 
 static KtMutation *
 read_head (KtStmt *stmt)
 {
   KtMutation *mutation = kt_mutation_new (kt_stmt_text (stmt, 3), kt_stmt_text (stmt, 4));
 
+  if (!kt_stmt_id (stmt, 13, &mutation->id))
+    mutation->id = KT_ID_NIL;
   mutation->number = kt_stmt_int (stmt, 2);
   mutation->batch = g_strdup (kt_stmt_text (stmt, 5));
   if (!kt_stmt_id (stmt, 6, &mutation->resolves))
@@ -378,6 +385,8 @@ _kt_local_append_entry (KtLocal *local, gint64 no, GString *out, GError **error)
       return FALSE;
     head = read_head (stmt);
     kt_json_begin_object (&writer);
+    kt_id_format (&head->id, id);
+    kt_json_put_string (&writer, "id", id);
     kt_json_put_int (&writer, "number", head->number);
     kt_json_put_string (&writer, "at", head->at);
     kt_json_put_string (&writer, "origin", head->origin);
@@ -563,27 +572,6 @@ kt_local_outbox_take (KtLocal *local, guint max, gsize bytes, GError **error)
   return g_string_free_to_bytes (g_steal_pointer (&out));
 }
 
-gboolean
-kt_local_renumber (KtLocal *local, gint64 last, GError **error)
-{
-  if (!_kt_local_begin (local, KT_TX_WRITE, error))
-    return FALSE;
-  if (kt_db_run (
-        local->db, error,
-        "UPDATE kt_outbox SET state=?1, number=NULL, outcome=NULL, seq=NULL, reason=NULL, code=NULL"
-        " WHERE number>?2 AND state IN (?3, ?4)",
-        KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_INT, last, KT_BIND_INT,
-        (gint64) KT_OUTBOX_SENT, KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED, KT_BIND_END)
-        >= 0
-      && kt_db_run (local->db, error, "UPDATE kt_outbox SET number=NULL WHERE number>?1",
-                    KT_BIND_INT, last, KT_BIND_END)
-           >= 0
-      && _kt_local_put_meta_int (local, "kt:next_number", last + 1, error))
-    return _kt_local_commit (local, error);
-  _kt_local_rollback (local);
-  return FALSE;
-}
-
 /* ---- leaving ---- */
 
 /* A later edit of the same field has reached the server while an earlier one was refused: the earlier one
@@ -721,13 +709,24 @@ _kt_local_leave_settled (KtLocal *local,
     list_numbers (local, "SELECT no FROM kt_outbox WHERE state=?1 AND seq<=?2 ORDER BY no",
                   KT_OUTBOX_SETTLED, seq, error);
 
+  gint64 kept = 0;
+
   if (leaving == NULL)
     return FALSE;
   for (guint i = 0; i < leaving->len; i++)
-    if (!_kt_local_leave (local, g_array_index (leaving, gint64, i), TRUE, touched, error))
-      return FALSE;
+    {
+      gint64 no = g_array_index (leaving, gint64, i);
+      gint64 bytes;
+
+      if (!_kt_local_keep_settled (local, no, &bytes, error)
+          || !_kt_local_leave (local, no, TRUE, touched, error))
+        return FALSE;
+      kept += bytes;
+    }
   *any = leaving->len > 0;
-  return leaving->len == 0 || trim_done (local, error);
+  return leaving->len == 0
+         || (trim_done (local, error)
+             && _kt_local_trim_settled (local, leaving->len, kept, error));
 }
 
 /* ---- verdicts ---- */

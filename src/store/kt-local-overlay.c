@@ -509,6 +509,7 @@ _kt_local_compute (KtLocal *local, const KtRecord *base, KtRecord *record, GErro
 typedef struct
 {
   int kind;
+  gboolean held; /* by the shadow, already */
   gint64 base_rev;
   char *patch;
   char *muted;
@@ -533,7 +534,8 @@ load_ops (KtLocal *local, const KtId *id, GError **error)
   g_autoptr (GArray) ops = NULL;
   KT_STMT_SCOPE *stmt =
     kt_db_stmt (local->db,
-                "SELECT p.kind, p.base_rev, p.patch, p.muted, o.at, o.origin, o.resolution"
+                "SELECT p.kind, p.base_rev, p.patch, p.muted, o.at, o.origin, o.resolution,"
+                " o.again>=?2 OR (o.state=?3 AND o.number<=?4)"
                 " FROM kt_outbox_op p JOIN kt_outbox o ON o.no=p.no"
                 " WHERE p.id=?1 ORDER BY p.no, p.pos",
                 error);
@@ -544,6 +546,9 @@ load_ops (KtLocal *local, const KtId *id, GError **error)
   ops = g_array_new (FALSE, TRUE, sizeof (StoredOp));
   g_array_set_clear_func (ops, stored_op_clear);
   kt_stmt_bind_id (stmt, 1, id);
+  kt_stmt_bind_int (stmt, 2, KT_AGAIN_OLD_SHADOW);
+  kt_stmt_bind_int (stmt, 3, KT_OUTBOX_SENT);
+  kt_stmt_bind_int (stmt, 4, local->settled);
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     {
       StoredOp op;
@@ -554,6 +559,7 @@ load_ops (KtLocal *local, const KtId *id, GError **error)
       op.muted = g_strdup (kt_stmt_text (stmt, 3));
       op.at = g_strdup (kt_stmt_text (stmt, 4));
       op.origin = g_strdup (kt_stmt_text (stmt, op.kind == KT_MUTATE_RESOLVE ? 6 : 5));
+      op.held = kt_stmt_int (stmt, 7) != 0;
       g_array_append_val (ops, op);
     }
   return step == KT_STEP_DONE ? g_steal_pointer (&ops) : NULL;
@@ -569,6 +575,7 @@ _kt_local_overlay (KtLocal *local,
 {
   g_autoptr (GArray) ops = load_ops (local, id, error);
   g_autoptr (KtRecord) state = NULL;
+  gboolean any = FALSE;
 
   if (ops == NULL)
     return NULL;
@@ -580,13 +587,16 @@ _kt_local_overlay (KtLocal *local,
       const StoredOp *op = &g_array_index (ops, StoredOp, i);
       g_autoptr (KtPatch) patch = NULL;
 
+      if (op->held)
+        continue;
+      any = TRUE;
       if (op->kind == KT_MUTATE_CREATE || op->kind == KT_MUTATE_UPDATE)
         patch =
           _kt_local_patch_parse (object, op->patch != NULL ? op->patch : "{}", op->muted, NULL);
       state = _kt_local_apply (local, g_steal_pointer (&state), op->kind, object, id, op->base_rev,
                                patch, op->at, op->origin);
     }
-  if (state != NULL && ops->len > 0 && !_kt_local_compute (local, shadow, state, error))
+  if (state != NULL && any && !_kt_local_compute (local, shadow, state, error))
     return NULL;
   return g_steal_pointer (&state);
 }

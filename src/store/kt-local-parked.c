@@ -154,12 +154,15 @@ _kt_local_retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **erro
 {
   g_autoptr (GHashTable) touched = _kt_touched_new ();
   g_autoptr (KtMutation) mutation = NULL;
+  KtId id;
 
   if (!require_parked (local, no, error) || !fit_to_schema (local, no, error))
     return FALSE;
   mutation = _kt_local_read_mutation (local, no, NULL, error);
   if (mutation == NULL)
     return FALSE;
+  /* Another action than the one that was refused; the same one wherever a copy of this profile tries it again, too. */
+  id = kt_id_derive (&mutation->id, "again");
   for (guint i = 0; i < mutation->ops->len; i++)
     {
       const KtOp *op = g_ptr_array_index (mutation->ops, i);
@@ -170,8 +173,9 @@ _kt_local_retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **erro
   /* Whoever tries again wants to see it again. */
   return kt_db_run (
            local->db, error,
-           "UPDATE kt_outbox SET state=?2, number=NULL, reason=NULL, code=NULL, outcome=NULL, seq=NULL WHERE no=?1",
-           KT_BIND_INT, no, KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_END)
+           "UPDATE kt_outbox SET state=?2, number=NULL, reason=NULL, code=NULL, outcome=NULL, seq=NULL,"
+           " id=?3, again=0 WHERE no=?1",
+           KT_BIND_INT, no, KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_ID, &id, KT_BIND_END)
            >= 0
          && kt_db_run (local->db, error, "UPDATE kt_outbox_op SET muted=NULL WHERE no=?1",
                        KT_BIND_INT, no, KT_BIND_END)

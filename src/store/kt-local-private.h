@@ -77,6 +77,7 @@ struct _KtLocal
   /* state, as committed */
   gint64       data_version;
   gint64       seq;                /* visible */
+  gint64       settled;            /* what is visible holds the effect of this device's numbers up to here */
   guint64      stamp;              /* moves when schema, identity or ready did */
   guint        read_only : 1;
   guint        ready : 1;
@@ -179,6 +180,9 @@ void      _kt_touched_add        (GHashTable *touched, const KtObject *object, c
 KtMutation *_kt_local_read_mutation (KtLocal *local, gint64 no, char **unknown, GError **error);
 /* The wire form, from what is stored. */
 gboolean  _kt_local_append_entry (KtLocal *local, gint64 no, GString *out, GError **error);
+/* One op of an entry; @patch: its fields as JSON or NULL. The base is lowered to what is common with a server's new life. */
+gboolean  _kt_local_add_op       (KtLocal *local, gint64 no, gint64 pos, int kind, const char *object, const KtId *id, gint64 base_rev,
+                                  const char *patch, GError **error);
 gint64    _kt_local_add_entry    (KtLocal *local, const KtMutation *mutation, GError **error);      /* -1: error */
 /* Removes a settled, undone or discarded entry and notes the records it named. */
 gboolean  _kt_local_leave        (KtLocal *local, gint64 no, gboolean remember, GHashTable *touched, GError **error);
@@ -186,6 +190,28 @@ gboolean  _kt_local_leave_settled (KtLocal *local, gint64 seq, GHashTable *touch
 gboolean  _kt_local_recompute_all (KtLocal *local, GHashTable *touched, gboolean by_me, KtChanges *changes, GError **error);
 gboolean  _kt_local_keep         (KtLocal *local, const char *why, const char *json, GError **error);
 KtMutation *_kt_mutation_inverse (const KtMutation *mutation, const char *at);
+
+/* ---- kt-local-life.c ---- */
+/* What kt_outbox.again says of an entry. */
+enum
+{
+  KT_AGAIN_NO,           /* never sent */
+  KT_AGAIN_SENT,         /* sent before, under another number: cannot be undone, waits for nobody */
+  KT_AGAIN_OLD_SHADOW,   /* as well, and the shadows hold it until the next whole pull: they are of the life that had it */
+  KT_AGAIN_SHADOW,       /* as well, and the shadows hold it */
+};
+/* Keeps a settled entry for the case that the server loses it; *bytes: how much that is. Before it leaves. */
+gboolean  _kt_local_keep_settled (KtLocal *local, gint64 no, gint64 *bytes, GError **error);
+/* After @n entries of @bytes were kept: the oldest go. */
+gboolean  _kt_local_trim_settled (KtLocal *local, gint64 n, gint64 bytes, GError **error);
+/* Whatever has a number and is not settled loses it; the next one is @last + 1. Inside a transaction. */
+gboolean  _kt_local_forget_numbers (KtLocal *local, gint64 last, GError **error);
+/* A whole pull is here: shadows are of this life. Notes the records of what is laid over them from now on. */
+gboolean  _kt_local_end_old_life (KtLocal *local, GHashTable *touched, GError **error);
+/* Takes note of what a page says of this device's numbers; notes the records whose overlay changes. */
+gboolean  _kt_local_cover      (KtLocal *local, gint64 settled, GHashTable *touched, GError **error);
+/* Another name for this device, another life of the server; NULL: as before. (kt-local.c) */
+gboolean  _kt_local_rename_self (KtLocal *local, const KtId *device, const KtId *epoch, GError **error);
 
 /* ---- kt-local-depend.c ---- */
 /* Which QUEUED entries wait, and for which parked one: gint64 → gint64. */

@@ -278,6 +278,7 @@ kt_local_commit (KtLocal *local,
     }
   if (!_kt_local_begin (local, KT_TX_WRITE, error))
     return FALSE;
+  mutation->id = kt_id_new (local->env);
   _kt_changes_init (&collected, local);
   if (!commit_in (local, mutation, &no, &collected, error))
     {
@@ -320,8 +321,10 @@ undo_in (KtLocal *local, gint64 no, KtChanges *changes, GError **error)
   gint64 state = -1;
   gint64 dependent = 0;
 
-  if (!kt_db_get_int (local->db, -1, &state, error, "SELECT state FROM kt_outbox WHERE no=?1",
-                      KT_BIND_INT, no, KT_BIND_END))
+  /* What waits a second time was sent the first. */
+  if (!kt_db_get_int (local->db, -1, &state, error,
+                      "SELECT state FROM kt_outbox WHERE no=?1 AND again=0", KT_BIND_INT, no,
+                      KT_BIND_END))
     return FALSE;
   if (state != KT_OUTBOX_QUEUED)
     {
@@ -380,6 +383,8 @@ KtMutation *
 _kt_mutation_inverse (const KtMutation *mutation, const char *at)
 {
   KtMutation *inverse = kt_mutation_new (at, mutation->origin);
+
+  inverse->id = mutation->id; /* until it is committed */
 
   inverse->batch = g_strdup (mutation->batch);
   /* What was decided is asked again; what was asked again stays asked. */

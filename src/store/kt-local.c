@@ -26,7 +26,8 @@ static const KtMigration migrations[] = {
     "  record TEXT) WITHOUT ROWID;"
     "CREATE TABLE kt_outbox (no INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL,"
     "  number INTEGER, at TEXT NOT NULL, origin TEXT NOT NULL, batch TEXT, resolves BLOB,"
-    "  resolution TEXT, made INTEGER NOT NULL, reason TEXT, code TEXT, outcome INTEGER, seq INTEGER);"
+    "  resolution TEXT, made INTEGER NOT NULL, reason TEXT, code TEXT, outcome INTEGER, seq INTEGER,"
+    "  id BLOB NOT NULL, again INTEGER NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX kt_outbox_number ON kt_outbox (number) WHERE number IS NOT NULL;"
     "CREATE INDEX kt_outbox_state ON kt_outbox (state);"
     "CREATE INDEX kt_outbox_batch ON kt_outbox (batch) WHERE batch IS NOT NULL;"
@@ -36,6 +37,8 @@ static const KtMigration migrations[] = {
     "CREATE INDEX kt_outbox_op_id ON kt_outbox_op (id);"
     "CREATE TABLE kt_done (no INTEGER PRIMARY KEY, batch TEXT, inverse TEXT NOT NULL);"
     "CREATE INDEX kt_done_batch ON kt_done (batch) WHERE batch IS NOT NULL;"
+    "CREATE TABLE kt_settled (no INTEGER PRIMARY KEY, device BLOB NOT NULL, number INTEGER NOT NULL,"
+    "  age INTEGER NOT NULL, made INTEGER NOT NULL, bytes INTEGER NOT NULL, json TEXT NOT NULL);"
     "CREATE TABLE kt_kept (n INTEGER PRIMARY KEY, at TEXT NOT NULL, why TEXT NOT NULL, json TEXT NOT NULL);"
     "CREATE TABLE kt_news (n INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, at INTEGER NOT NULL,"
     "  object TEXT, id BLOB, conflict BLOB, text TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);"
@@ -212,6 +215,7 @@ _kt_local_refresh (KtLocal *local, GError **error)
       local->stamp++;
     }
   local->seq = _kt_local_meta_int (local, "kt:seq", 0);
+  local->settled = _kt_local_meta_int (local, "kt:settled", 0);
   locale = _kt_local_meta (local, "kt:locale", NULL);
   if (locale != NULL && g_strcmp0 (locale, local->locale) != 0)
     {
@@ -597,16 +601,38 @@ forget_everything (KtLocal *local, GError **error)
          && kt_db_exec (
            local->db,
            "DELETE FROM kt_outbox; DELETE FROM kt_outbox_op; DELETE FROM kt_done; DELETE FROM kt_shadow;"
+           "DELETE FROM kt_settled;"
            "DELETE FROM kt_stage; DELETE FROM kt_history; DELETE FROM kt_blob;"
            "DELETE FROM kt_meta WHERE key IN ('kt:cursor', 'kt:seq', 'kt:epoch', 'kt:ready',"
-           "  'kt:stage_cursor', 'kt:stage_all', 'kt:next_number', 'kt:wipe')",
+           "  'kt:stage_cursor', 'kt:stage_all', 'kt:next_number', 'kt:wipe', 'kt:settled', 'kt:common',"
+           "  'kt:kept_bytes', 'kt:kept_count', 'kt:kept_age', 'kt:kept_from', 'kt:notices')",
            error);
 }
 
 static gboolean
-store_identity (KtLocal *local, const KtIdentity *identity, GError **error)
+put_identity (KtLocal *local, const KtIdentity *identity, GError **error)
 {
   g_autofree char *text = identity_to_string (identity);
+
+  return _kt_local_put_meta (local, "kt:identity", text, error) && _kt_local_refresh (local, error);
+}
+
+gboolean
+_kt_local_rename_self (KtLocal *local, const KtId *device, const KtId *epoch, GError **error)
+{
+  KtIdentity identity = *local->identity;
+
+  if (device != NULL)
+    identity.device = *device;
+  if (epoch != NULL)
+    identity.epoch = *epoch;
+  return put_identity (local, &identity, error);
+}
+
+static gboolean
+store_identity (KtLocal *local, const KtIdentity *identity, gint64 last, GError **error)
+{
+  KtIdentity told = *identity;
   const KtIdentity *old = local->identity;
 
   if (old != NULL && is_other_world (old, identity))
@@ -630,18 +656,32 @@ store_identity (KtLocal *local, const KtIdentity *identity, GError **error)
       if (!forget_everything (local, error))
         return FALSE;
     }
-  return _kt_local_put_meta (local, "kt:identity", text, error) && _kt_local_refresh (local, error);
+  else if (old != NULL)
+    {
+      /* What is here is of the life that it came from, whatever the server lives now (P10): the first request tells. */
+      told.epoch = old->epoch;
+      if (!kt_id_equal (&old->device, &identity->device)
+          && !_kt_local_forget_numbers (local, last, error))
+        return FALSE;
+    }
+  return put_identity (local, &told, error);
 }
 
 gboolean
-kt_local_set_identity (KtLocal *local, const KtIdentity *identity, GError **error)
+kt_local_sign_in (KtLocal *local, const KtIdentity *identity, gint64 last, GError **error)
 {
   g_return_val_if_fail (identity != NULL, FALSE);
 
   if (!_kt_local_begin (local, KT_TX_WRITE, error))
     return FALSE;
-  if (store_identity (local, identity, error))
+  if (store_identity (local, identity, last, error))
     return _kt_local_commit (local, error);
   _kt_local_rollback (local);
   return FALSE;
+}
+
+gboolean
+kt_local_set_identity (KtLocal *local, const KtIdentity *identity, GError **error)
+{
+  return kt_local_sign_in (local, identity, 0, error);
 }

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  * line, the engine's tests and the simulation use it directly.
  *
  *   DIR/            0700
- *     profile.db    0600   o_* tables (db/kt-table) · kt_shadow · kt_outbox, kt_outbox_op · kt_done · kt_kept · kt_stage ·
+ *     profile.db    0600   o_* tables (db/kt-table) · kt_shadow · kt_outbox, kt_outbox_op · kt_settled · kt_done · kt_kept · kt_stage ·
  *                          kt_search (FTS5) · kt_key_N (sort keys) · kt_history · kt_blob · kt_meta
  *     session       0600   token and server address (written by sync/)
  *     blobs/ab/…    0600   attachments by SHA-256
@@ -26,6 +26,7 @@ G_BEGIN_DECLS
  * Invariants:
  *  I1  A record with unsettled local changes has a row in kt_shadow: the server's last known version (or "none").
  *  I2  visible record = overlay of its unsettled patches, in outbox order, on the shadow; without shadow it is the server's version.
+ *      A patch that the shadow is known to hold already (a page that covers its number) is not laid over twice.
  *  I3  record, shadow, outbox entry, full text and sort keys change in one transaction.
  *  I4  an outbox entry leaves only when both its verdict and the page which holds its commit (visible seq >= verdict.seq) are here,
  *      in the transaction that stores the later of the two (the page usually; the verdict when its reply was lost and pulled past),
@@ -33,7 +34,8 @@ G_BEGIN_DECLS
  *      How to take it back stays in kt_done for a while (kt_local_inverse).
  *  I5  the cursor moves in the transaction that makes its rows visible. A pull of several pages is staged and swapped in whole;
  *      only the very first pull writes pages directly, and then nothing is shown before it is complete (kt_local_ready).
- *  I6  content of an outbox entry never changes once it has a number.
+ *  I6  content of an outbox entry never changes once it has a number. Its number and base_rev may, in the steps of
+ *      kt-local-life.c only: another device, or another life of the server.
  *  I7  a page of another epoch, of another schema, or older than what is visible changes nothing: it is an error.                */
 typedef struct _KtLocal KtLocal;
 
@@ -67,6 +69,9 @@ typedef struct { KtAccess access; KtId device; KtId epoch; char *server; char *u
 const KtIdentity *kt_local_identity (KtLocal *local);               /* NULL: never signed in */
 /* Another user or server on a profile with unsettled work is refused (UNSETTLED, scenario 55); without, the cache is emptied first. */
 gboolean kt_local_set_identity (KtLocal *local, const KtIdentity *identity, GError **error);
+/* The same after a sign-in: if the device is another one, everything unsettled is numbered anew from @last + 1, which is what the server has of
+ * it. The epoch stays that of the data: what is in @identity is only taken when there was none. */
+gboolean kt_local_sign_in (KtLocal *local, const KtIdentity *identity, gint64 last, GError **error);
 void     kt_identity_clear (KtIdentity *identity);
 
 /* ---- change sets ---- */
@@ -140,9 +145,6 @@ gboolean   kt_local_outbox_counts (KtLocal *local, KtOutboxCounts *out, GError *
 GBytes    *kt_local_outbox_take (KtLocal *local, guint max, gsize bytes, GError **error);
 /* Stores verdicts (SENT → SETTLED or PARKED, or gone at once when their page is here already). Unknown or repeated numbers are ignored. */
 gboolean   kt_local_settle  (KtLocal *local, const KtVerdict *verdicts, guint n, KtChangeSet **changes, GError **error);
-/* The server knows this device's mutations only up to number @last (restored from a backup, or a new device): what was sent
- * beyond it is queued again and numbered anew from @last + 1. */
-gboolean   kt_local_renumber (KtLocal *local, gint64 last, GError **error);
 /* A parked entry: again under a new number; or given up (kept in kt_kept), the record shows the server's version again.
  * Entries that wait for a discarded one are based on what was before it; those that need a record it creates: CONFLICT, names the first.
  * CONFLICT as well when it is not parked. */
@@ -155,16 +157,39 @@ gboolean   kt_local_amend   (KtLocal *local, gint64 outbox_no, const KtId *id, c
  * from where and when, then one mutation a line with its state and reason. *n: how many (may be NULL). FULL, IO. */
 gboolean   kt_local_export_outbox (KtLocal *local, const char *path, gint64 *n, GError **error);
 
+/* ---- copies and restored servers (P10, P11): docs/decisions/identity.md ---- */
+/* This profile turned out to be a copy: from now on it is @device, of whose mutations the server has @last. Everything sent
+ * and not settled is queued again, under the same ids. A notice is kept. One transaction. */
+gboolean   kt_local_new_device (KtLocal *local, const KtId *device, gint64 last, KtChangeSet **changes, GError **error);
+/* The server lives the life @epoch: it has this device's mutations up to @last, and the commits up to @common are the same as
+ * here. What was settled and is lost there is laid back into the outbox; cursor and stage are forgotten, the next pull replaces
+ * all. @backup_at: date_time or NULL, for the notice that is kept. One transaction. */
+gboolean   kt_local_new_epoch  (KtLocal *local, const KtId *epoch, gint64 last, gint64 common, const char *backup_at, KtChangeSet **changes, GError **error);
+/* What happened to this profile that its owner should know; the last five, oldest first. KtNotice, kt_notice_free. */
+typedef enum { KT_NOTICE_RESTORED, KT_NOTICE_COPY } KtNoticeKind;
+typedef struct
+{
+  KtNoticeKind kind;
+  gint64       at_us;          /* this device's clock */
+  char        *backup_at;      /* RESTORED: date_time or NULL */
+  gint64       again;          /* changes that go out again: those the server lost, those that waited with them */
+  gint64       lost;           /* RESTORED: changes that it lost and that are too old to be here still */
+} KtNotice;
+GPtrArray *kt_local_notices    (KtLocal *local, GError **error);
+/* One or two sentences in the language of @locale ("zh…" or English), the date in UTC. g_free. */
+char      *kt_notice_words     (const KtNotice *notice, const char *locale);
+void       kt_notice_free      (KtNotice *notice);
+
 /* ---- pull ---- */
 char      *kt_local_cursor  (KtLocal *local, GError **error);        /* where to pull from next (staged pages included); NULL: from the beginning */
 gint64     kt_local_seq     (KtLocal *local);                        /* seq of what is visible; 0 */
 /* Takes one verified page in (I4, I5). *done: the page was the last and everything is visible now. @page was opened with
  * kt_local_schema. Errors: SCHEMA (the page speaks of another schema: fetch it, kt_local_set_schema, pull again), EPOCH (another life of
- * the server: kt_local_reset_cursor first), CONFLICT (older than what is visible: drop it), FULL, …; then nothing has changed. */
+ * the server: kt_local_new_epoch first), CONFLICT (older than what is visible: drop it), FULL, …; then nothing has changed. */
 gboolean   kt_local_apply_page (KtLocal *local, KtPage *page, gboolean *done, KtChangeSet **changes, GError **error);
-/* The server lives another life (epoch): forget cursor and stage, keep records, outbox and shadows; the next pull replaces all.
- * Verdicts whose page had not come are forgotten too: they are sent again under their numbers. What the next pull no longer
- * holds goes to kt_kept as JSON (P10). An unfinished first pull begins anew. */
+/* Pull everything anew, from the same life of the server: forget cursor and stage, keep records, outbox and shadows; the next
+ * pull replaces all. Verdicts whose page had not come are forgotten too: they are sent again under their numbers. What the next
+ * pull no longer holds goes to kt_kept as JSON (P10). An unfinished first pull begins anew. */
 gboolean   kt_local_reset_cursor (KtLocal *local, GError **error);
 gboolean   kt_local_digest  (KtLocal *local, const KtObject *object, KtDigest *out, GError **error);     /* server versions (shadows), live and binned */
 

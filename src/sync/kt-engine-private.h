@@ -21,6 +21,7 @@ typedef enum
   EVENT_SETTLED,  /* nothing to send, and everything pulled since the last push */
   EVENT_SCHEMA,   /* what came speaks another schema */
   EVENT_EPOCH,    /* the server lives another life */
+  EVENT_COPIED,   /* another copy of this profile has used our numbers */
   EVENT_OWN,      /* refused for a reason of this step alone */
   EVENT_FAILED,   /* the line, the server as a whole, or this machine failed */
   EVENT_TIME,     /* waited long enough */
@@ -50,6 +51,7 @@ struct _KtEngine
   gboolean at_head; /* everything pulled since the last push */
   gboolean schema_moved;
   gboolean epoch_moved;
+  gboolean device_moved;
   gboolean cursor_dropped;
   gboolean skip_push, skip_pull;
   guint schemas;
@@ -79,7 +81,5 @@ void     _kt_engine_fail       (KtEngine *engine, KtLocal *local, const GError *
 void     _kt_engine_leave_out  (KtEngine *engine, const GError *problem);
 void     _kt_engine_speed_up   (KtEngine *engine);
 void     _kt_engine_slow_down  (KtEngine *engine);
-/* Which life of the server the data here belongs to; NULL: not known. */
-gboolean _kt_engine_keep_epoch (KtLocal *local, const KtId *epoch, GError **error);
 
 G_END_DECLS

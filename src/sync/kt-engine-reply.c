@@ -79,47 +79,30 @@ take_verdicts (KtEngine *engine,
                GError **local_failure,
                GError **error)
 {
-  g_autoptr (KtJson) json = reply_json (reply);
-  const KtJson *list = kt_json_get (json, "verdicts");
-  guint n = kt_json_length (list);
-  g_autofree KtVerdict *verdicts = NULL;
+  g_auto (KtPushAnswer) answer = { 0 };
+  g_autoptr (GError) failure = NULL;
   KtChangeSet *changes = NULL;
-  gint64 refused = 0, reviewed = 0;
-  guint read = 0;
-  gboolean stored = FALSE;
 
-  if (kt_json_type (list) != KT_JSON_ARRAY || n == 0 || n > KT_WIRE_MAX_MUTATIONS)
-    return set_nonsense (error, "a push");
-
-  verdicts = g_new0 (KtVerdict, n);
-  for (; read < n; read++)
-    {
-      if (!kt_verdict_from_json (kt_json_at (list, read), &verdicts[read], error))
-        break;
-      refused += verdicts[read].outcome == KT_OUTCOME_REFUSED;
-      reviewed += verdicts[read].outcome == KT_OUTCOME_REVIEW;
-    }
-  if (read == n)
-    {
-      g_autoptr (GError) failure = NULL;
-
-      stored = kt_local_settle (local, verdicts, n, &changes, &failure);
-      if (failure != NULL)
-        g_propagate_error (local_failure, g_steal_pointer (&failure));
-    }
-  for (guint i = 0; i < read; i++)
-    kt_verdict_clear (&verdicts[i]);
-  if (!stored)
+  if (!kt_push_answer_read (reply, &answer, error))
     return FALSE;
-
+  if (!kt_local_settle (local, (const KtVerdict *) answer.verdicts->data, answer.verdicts->len,
+                        &changes, &failure))
+    {
+      g_propagate_error (local_failure, g_steal_pointer (&failure));
+      return FALSE;
+    }
   if (changes != NULL)
     g_ptr_array_add (change_sets, changes);
-  engine->status.pushed += n;
-  engine->status.refused += refused;
-  engine->status.reviewed += reviewed;
+  for (guint i = 0; i < answer.verdicts->len; i++)
+    {
+      const KtVerdict *verdict = &g_array_index (answer.verdicts, KtVerdict, i);
+
+      engine->status.refused += verdict->outcome == KT_OUTCOME_REFUSED;
+      engine->status.reviewed += verdict->outcome == KT_OUTCOME_REVIEW;
+    }
+  engine->status.pushed += answer.verdicts->len;
   engine->at_head = FALSE;
-  if (!schema_is (local, kt_json_get_string (json, "schema", NULL))
-      && engine->schemas < MAX_SCHEMAS)
+  if (!schema_is (local, answer.schema) && engine->schemas < MAX_SCHEMAS)
     {
       engine->schemas++;
       engine->schema_moved = TRUE;
@@ -129,6 +112,31 @@ take_verdicts (KtEngine *engine,
     {
       _kt_engine_fire (engine, EVENT_ANSWERED);
     }
+  return TRUE;
+}
+
+/* The profile is a copy, and here is the device that it is from now on. */
+static gboolean
+take_device (KtEngine *engine,
+             KtLocal *local,
+             KtReply *reply,
+             GPtrArray *change_sets,
+             GError **local_failure,
+             GError **error)
+{
+  g_auto (KtNewDevice) device = { 0 };
+  KtChangeSet *changes = NULL;
+
+  if (!kt_new_device_read (reply, &device, error))
+    return FALSE;
+  if (!_kt_session_renew (local, &device, &changes, local_failure))
+    return FALSE;
+  if (changes != NULL)
+    g_ptr_array_add (change_sets, changes);
+  engine->device_moved = TRUE;
+  engine->status.renewed = TRUE;
+  engine->status.notices++;
+  _kt_engine_fire (engine, EVENT_ANSWERED);
   return TRUE;
 }
 
@@ -167,22 +175,32 @@ is_pages_fault (const GError *error)
   return FALSE;
 }
 
+/* What the server lost goes back into the outbox, and out before anything comes in. @common 0: nothing is sure. */
 static gboolean
-take_epoch (KtEngine *engine, KtLocal *local, GError **local_failure, GError **error)
+begin_life (KtEngine *engine,
+            KtLocal *local,
+            const KtStanding *standing,
+            GPtrArray *change_sets,
+            GError **local_failure,
+            GError **error)
 {
-  if (engine->epoch_moved)
+  KtChangeSet *changes = NULL;
+
+  if (engine->epoch_moved || kt_id_is_nil (&standing->epoch) || standing->last_number < 0)
     {
       g_set_error_literal (error, KT_ERROR, KT_ERROR_SERVER,
                            "The server cannot agree with itself which database it runs on; "
                            "nothing is lost here. Tell its administrator");
       return FALSE;
     }
-  /* In this order: a crash between the two only asks again. */
-  if (!_kt_engine_keep_epoch (local, NULL, local_failure)
-      || !kt_local_reset_cursor (local, local_failure))
+  if (!kt_local_new_epoch (local, &standing->epoch, standing->last_number,
+                           MAX (standing->common, 0), standing->backup_at, &changes, local_failure))
     return FALSE;
+  if (changes != NULL)
+    g_ptr_array_add (change_sets, changes);
   engine->epoch_moved = TRUE;
   engine->at_head = FALSE;
+  engine->status.notices++;
   engine->status.rows_done = 0;
   engine->status.rows_total = 0;
   _kt_engine_fire (engine, EVENT_EPOCH);
@@ -231,8 +249,6 @@ take_page (KtEngine *engine,
 
   if (!kt_local_apply_page (local, page, &done, &changes, &failure))
     {
-      if (g_error_matches (failure, KT_ERROR, KT_ERROR_EPOCH))
-        return take_epoch (engine, local, local_failure, error);
       g_propagate_error (is_pages_fault (failure) ? error : local_failure,
                          g_steal_pointer (&failure));
       return FALSE;
@@ -240,8 +256,6 @@ take_page (KtEngine *engine,
 
   if (changes != NULL)
     g_ptr_array_add (change_sets, changes);
-  if (!_kt_engine_keep_epoch (local, &page->epoch, local_failure))
-    return FALSE;
   engine->status.pulled += rows;
   engine->status.rows_done += rows;
   engine->status.seq = kt_local_seq (local);
@@ -297,6 +311,8 @@ take_reply (KtEngine *engine,
       return take_schema (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_PUSH:
       return take_verdicts (engine, local, reply, change_sets, local_failure, error);
+    case KT_ENGINE_DEVICE:
+      return take_device (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_PULL:
       return take_page (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_BLOB_STAT:
@@ -311,40 +327,45 @@ take_reply (KtEngine *engine,
     }
 }
 
-/* The lowest number that was sent and has no verdict; 0: none. */
-static gint64
-first_sent (KtLocal *local)
+/* A push that came before its predecessors (409): the server confirmed them, and knows nothing of them now. Somebody
+ * put old files in its place without saying so: another life in all but name. */
+static gboolean
+is_gap (KtLocal *local, const KtStanding *standing)
 {
-  g_autoptr (GPtrArray) entries = kt_local_outbox (local, KT_WIRE_MAX_MUTATIONS, NULL);
+  g_autoptr (GPtrArray) entries = kt_local_outbox (local, 0, NULL);
 
+  if (standing->copied || standing->last_number < 0)
+    return FALSE;
   for (guint i = 0; entries != NULL && i < entries->len; i++)
     {
       const KtOutboxEntry *entry = g_ptr_array_index (entries, i);
 
       if (entry->state == KT_OUTBOX_SENT)
-        return entry->mutation->number;
+        return standing->last_number + 1 < entry->mutation->number;
     }
-  return 0;
+  return FALSE;
 }
 
-/* A push that came before its predecessors (409): only a server that forgot some of them says so. Anything
- * else with this status (a number used twice: this profile is a copy) the server explains itself. */
-static GError *
-gap_error (KtLocal *local, KtReply *reply, const GError *refusal)
+/* 409 of a push. *done: it led on. */
+static gboolean
+take_conflict (KtEngine *engine,
+               KtLocal *local,
+               const KtStanding *standing,
+               GPtrArray *change_sets,
+               gboolean *done,
+               GError **local_failure,
+               GError **error)
 {
-  g_autoptr (KtJson) json = reply_json (reply);
-  gint64 last = kt_json_get_int (kt_json_get (json, "error"), "last_number", -1);
-  KtOutboxCounts counts = { 0 };
-
-  if (last < 0 || last + 1 >= first_sent (local))
-    return g_error_copy (refusal);
-  kt_local_outbox_counts (local, &counts, NULL);
-  return g_error_new (KT_ERROR, KT_ERROR_CONFLICT,
-                      "The server knows the changes of this device only up to number "
-                      "%" G_GINT64_FORMAT ", but had confirmed later ones: it was probably "
-                      "restored from a backup. Nothing is lost: the %" G_GINT64_FORMAT
-                      " that wait here are kept. Tell the administrator",
-                      last, counts.queued + counts.sent);
+  *done = TRUE;
+  if (standing->copied && !engine->device_moved)
+    {
+      _kt_engine_fire (engine, EVENT_COPIED);
+      return TRUE;
+    }
+  if (!engine->epoch_moved && is_gap (local, standing))
+    return begin_life (engine, local, standing, change_sets, local_failure, error);
+  *done = FALSE;
+  return TRUE;
 }
 
 /* The server answered, and said no. */
@@ -354,9 +375,11 @@ take_refusal (KtEngine *engine,
               KtReply *reply,
               const GError *refusal,
               gint64 now_us,
+              GPtrArray *change_sets,
               GError **local_failure)
 {
   g_autoptr (GError) problem = NULL;
+  g_auto (KtStanding) standing = { 0 };
   gboolean bad_request = g_error_matches (refusal, KT_ERROR, KT_ERROR_INVALID)
                          || g_error_matches (refusal, KT_ERROR, KT_ERROR_LIMIT);
 
@@ -370,7 +393,8 @@ take_refusal (KtEngine *engine,
     }
   if (g_error_matches (refusal, KT_ERROR, KT_ERROR_EPOCH))
     {
-      if (take_epoch (engine, local, local_failure, &problem))
+      kt_standing_read (reply, &standing);
+      if (begin_life (engine, local, &standing, change_sets, local_failure, &problem))
         return TRUE;
       if (problem == NULL)
         return FALSE;
@@ -408,8 +432,19 @@ take_refusal (KtEngine *engine,
     }
 
   if (engine->state == KT_ENGINE_PUSH && reply->status == 409)
-    problem = gap_error (local, reply, refusal);
-  else
+    {
+      gboolean done;
+
+      kt_standing_read (reply, &standing);
+      if (!take_conflict (engine, local, &standing, change_sets, &done, local_failure, &problem))
+        {
+          if (problem == NULL)
+            return FALSE;
+        }
+      else if (done)
+        return TRUE;
+    }
+  if (problem == NULL)
     problem = g_error_copy (refusal);
   _kt_engine_leave_out (engine, problem);
   return TRUE;
@@ -467,7 +502,7 @@ kt_engine_reply (KtEngine *engine,
           return TRUE;
         }
     }
-  else if (take_refusal (engine, local, reply, refusal, monotonic_us, &local_failure))
+  else if (take_refusal (engine, local, reply, refusal, monotonic_us, change_sets, &local_failure))
     {
       return TRUE;
     }

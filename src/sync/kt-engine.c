@@ -31,16 +31,22 @@ static const struct
   { KT_ENGINE_PUSH, EVENT_SETTLED, KT_ENGINE_BLOB_STAT },
   { KT_ENGINE_PUSH, EVENT_OWN, KT_ENGINE_PULL },
   { KT_ENGINE_PUSH, EVENT_SCHEMA, KT_ENGINE_SCHEMA },
-  { KT_ENGINE_PUSH, EVENT_EPOCH, KT_ENGINE_PULL },
+  { KT_ENGINE_PUSH, EVENT_EPOCH, KT_ENGINE_PUSH }, /* what was lost goes out before anything comes in */
+  { KT_ENGINE_PUSH, EVENT_COPIED, KT_ENGINE_DEVICE },
   { KT_ENGINE_PUSH, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_PUSH, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
+
+  { KT_ENGINE_DEVICE, EVENT_ANSWERED, KT_ENGINE_PUSH },
+  { KT_ENGINE_DEVICE, EVENT_OWN, KT_ENGINE_PULL },
+  { KT_ENGINE_DEVICE, EVENT_FAILED, KT_ENGINE_WAIT },
+  { KT_ENGINE_DEVICE, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
   { KT_ENGINE_PULL, EVENT_ANSWERED, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_MORE, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_EMPTY, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_OWN, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_SCHEMA, KT_ENGINE_SCHEMA },
-  { KT_ENGINE_PULL, EVENT_EPOCH, KT_ENGINE_PULL },
+  { KT_ENGINE_PULL, EVENT_EPOCH, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_PULL, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
@@ -49,7 +55,7 @@ static const struct
   { KT_ENGINE_BLOB_STAT, EVENT_EMPTY, KT_ENGINE_IDLE },
   { KT_ENGINE_BLOB_STAT, EVENT_POKED, KT_ENGINE_PUSH }, /* records go first */
   { KT_ENGINE_BLOB_STAT, EVENT_OWN, KT_ENGINE_BLOB_STAT },
-  { KT_ENGINE_BLOB_STAT, EVENT_EPOCH, KT_ENGINE_PULL },
+  { KT_ENGINE_BLOB_STAT, EVENT_EPOCH, KT_ENGINE_PUSH },
   { KT_ENGINE_BLOB_STAT, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_BLOB_STAT, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
@@ -57,7 +63,7 @@ static const struct
   { KT_ENGINE_BLOB_PUT, EVENT_ANSWERED, KT_ENGINE_BLOB_STAT },
   { KT_ENGINE_BLOB_PUT, EVENT_POKED, KT_ENGINE_PUSH },
   { KT_ENGINE_BLOB_PUT, EVENT_OWN, KT_ENGINE_BLOB_STAT },
-  { KT_ENGINE_BLOB_PUT, EVENT_EPOCH, KT_ENGINE_PULL },
+  { KT_ENGINE_BLOB_PUT, EVENT_EPOCH, KT_ENGINE_PUSH },
   { KT_ENGINE_BLOB_PUT, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_BLOB_PUT, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
@@ -77,7 +83,6 @@ static const struct
 #define PULL_MOST 16000 /* the protocol allows 20,000 */
 #define PIECE_LEAST (32 * 1024)
 #define MAX_LINGER 6
-#define META_EPOCH "sync.epoch"
 
 void
 _kt_engine_fire (KtEngine *engine, KtEngineEvent event)
@@ -150,6 +155,7 @@ begin_round (KtEngine *engine)
   engine->at_head = FALSE;
   engine->schema_moved = FALSE;
   engine->epoch_moved = FALSE;
+  engine->device_moved = FALSE;
   engine->cursor_dropped = FALSE;
   engine->skip_push = FALSE;
   engine->skip_pull = FALSE;
@@ -166,6 +172,7 @@ begin_count (KtEngine *engine)
   engine->status.pushed = 0;
   engine->status.refused = 0;
   engine->status.reviewed = 0;
+  engine->status.notices = 0;
 }
 
 void
@@ -216,6 +223,7 @@ _kt_engine_leave_out (KtEngine *engine, const GError *problem)
   switch (engine->state)
     {
     case KT_ENGINE_PUSH:
+    case KT_ENGINE_DEVICE:
       engine->skip_push = TRUE;
       break;
     case KT_ENGINE_PULL:
@@ -341,82 +349,15 @@ ask_schema (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us)
   return request;
 }
 
-/* ---- which life of the server the data here belongs to ----
- * Kept as "DEVICE EPOCH", so that a profile that changed hands does not inherit it; "DEVICE" alone: not
- * known, since the server turned out to live another life and no page of that has come. Before
- * anything was kept: that of the sign-in. */
-
-static gboolean
-get_epoch (KtLocal *local, char **epoch, GError **error)
-{
-  const KtIdentity *identity = kt_local_identity (local);
-  g_autoptr (GError) failure = NULL;
-  g_autofree char *kept = kt_local_get_meta (local, META_EPOCH, &failure);
-  char device[KT_ID_TEXT_SIZE];
-
-  *epoch = NULL;
-  if (failure != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&failure));
-      return FALSE;
-    }
-  if (identity == NULL)
-    return TRUE;
-  kt_id_format (&identity->device, device);
-  if (kept == NULL || !g_str_has_prefix (kept, device))
-    *epoch = kt_id_to_string (&identity->epoch);
-  else if (strlen (kept) > sizeof device)
-    *epoch = g_strdup (kept + sizeof device);
-  return TRUE;
-}
-
-/* @epoch NULL: not known. */
-gboolean
-_kt_engine_keep_epoch (KtLocal *local, const KtId *epoch, GError **error)
-{
-  const KtIdentity *identity = kt_local_identity (local);
-  g_autofree char *kept = kt_local_get_meta (local, META_EPOCH, NULL);
-  g_autofree char *text = NULL;
-  char device[KT_ID_TEXT_SIZE], id[KT_ID_TEXT_SIZE] = "";
-
-  if (identity == NULL)
-    return TRUE;
-  kt_id_format (&identity->device, device);
-  if (epoch != NULL)
-    kt_id_format (epoch, id);
-  text = g_strconcat (device, epoch != NULL ? " " : NULL, id, NULL);
-  return g_strcmp0 (kept, text) == 0 || kt_local_set_meta (local, META_EPOCH, text, error);
-}
-
-/* {"device":"…","epoch":"…","mutations":[…]} */
-static GBytes *
-make_push (KtLocal *local, const char *epoch, GBytes *mutations)
-{
-  const KtIdentity *identity = kt_local_identity (local);
-  GString *text = g_string_sized_new (g_bytes_get_size (mutations) + 256);
-  KtJsonWriter writer = KT_JSON_WRITER (text);
-  char device[KT_ID_TEXT_SIZE];
-
-  kt_id_format (&identity->device, device);
-  kt_json_begin_object (&writer);
-  kt_json_put_string (&writer, "device", device);
-  kt_json_put_string (&writer, "epoch", epoch);
-  kt_json_key (&writer, "mutations");
-  g_string_append_len (text, g_bytes_get_data (mutations, NULL),
-                       (gssize) g_bytes_get_size (mutations));
-  kt_json_end_object (&writer);
-  return g_string_free_to_bytes (text);
-}
-
 static KtRequest *
 ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GError **error)
 {
+  const KtIdentity *identity = kt_local_identity (local);
   g_autoptr (GBytes) mutations = NULL;
   g_autoptr (GError) failure = NULL;
-  g_autofree char *epoch = NULL;
   KtRequest *request;
 
-  if (!engine->skip_push && get_epoch (local, &epoch, &failure) && epoch != NULL)
+  if (!engine->skip_push && identity != NULL)
     mutations = kt_local_outbox_take (local, engine->push_max, engine->push_bytes, &failure);
   if (failure != NULL)
     {
@@ -429,7 +370,16 @@ ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       return NULL;
     }
   request = ask (engine, KT_ENDPOINT_PUSH, token, now_us);
-  request->body = make_push (local, epoch, mutations);
+  request->body = kt_push_wrap (&identity->device, &identity->epoch, mutations);
+  return request;
+}
+
+static KtRequest *
+ask_device (KtEngine *engine, const char *token, gint64 now_us)
+{
+  KtRequest *request = ask (engine, KT_ENDPOINT_DEVICE, token, now_us);
+
+  request->body = kt_new_device_ask (g_get_host_name ());
   return request;
 }
 
@@ -452,8 +402,16 @@ ask_pull (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       return NULL;
     }
   request = ask (engine, KT_ENDPOINT_PULL, token, now_us);
+  /* A cursor says by itself which life it is of. */
   if (cursor != NULL)
     kt_request_set_query (request, "cursor", cursor);
+  else if (kt_local_identity (local) != NULL)
+    {
+      char epoch[KT_ID_TEXT_SIZE];
+
+      kt_id_format (&kt_local_identity (local)->epoch, epoch);
+      kt_request_set_query (request, "epoch", epoch);
+    }
   if (engine->pull_rows != 0)
     {
       char limit[16];
@@ -598,6 +556,7 @@ kt_engine_next (KtEngine *engine,
 
   *wait_us = -1;
   engine->out = FALSE;
+  engine->status.renewed = FALSE;
   engine->status.seq = kt_local_seq (local);
   if (!check_token (engine, token))
     return NULL;
@@ -631,6 +590,9 @@ kt_engine_next (KtEngine *engine,
           break;
         case KT_ENGINE_PUSH:
           request = ask_push (engine, local, token, monotonic_us, &failure);
+          break;
+        case KT_ENGINE_DEVICE:
+          request = ask_device (engine, token, monotonic_us);
           break;
         case KT_ENGINE_PULL:
           request = ask_pull (engine, local, token, monotonic_us, &failure);

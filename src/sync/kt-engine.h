@@ -18,7 +18,8 @@ G_BEGIN_DECLS
  *                     └────────────────────────────────────┘
  *   any network failure ──► WAIT (exponential back-off with jitter; poke ends it)  ──► SCHEMA
  *   any 401 ──► SIGNED_OUT (outbox kept) until it is given another token
- *   410 epoch ──► cursor forgotten, outbox kept, PULL from the beginning
+ *   409 copied ──► DEVICE: a device of its own, everything unsettled under new numbers ──► PUSH
+ *   410 epoch ──► what the server lost laid back into the outbox, cursor forgotten (kt_local_new_epoch) ──► PUSH, before any PULL
  *   a step that fails for a reason of its own is left out for this round, the others go on; the round ends in WAIT
  *
  * The table of states and edges stands in kt-engine.c as data. Pushes and pulls take turns, one request each, and
@@ -30,7 +31,7 @@ G_BEGIN_DECLS
  * anew goes on where the last one died; IDLE is only reached when nothing that could be sent is left. */
 typedef struct _KtEngine KtEngine;
 
-typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_PUSH, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
+typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_PUSH, KT_ENGINE_DEVICE, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
 
 /* The store's writer gives the engine its KtLocal for the length of one call: @local is passed each time. */
 KtEngine     *kt_engine_new     (void);
@@ -54,6 +55,8 @@ typedef struct
   gint64        pulled, pushed, refused, reviewed;   /* since kt_engine_poke began a round */
   gint64        rows_done, rows_total;               /* of a long pull; total 0: unknown */
   gint64        seq;              /* of what is visible */
+  gboolean      renewed;          /* the last reply gave this profile another device: kt_session_token has another token */
+  guint         notices;          /* kept by this round: the newest ones of kt_local_notices */
   guint         failures;         /* in a row; 0 after a round in which everything worked */
 } KtEngineStatus;
 const KtEngineStatus *kt_engine_status (KtEngine *engine);

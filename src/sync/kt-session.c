@@ -11,7 +11,13 @@
 
 /* DIR/session, 0600: {"server":"https://…","user":"uuid","device":"uuid","token":"…"}. After a logout the
  * token is left out. It counts only when user and device are those of the profile: a crash between the
- * profile's transaction and this file must not send one person's work under another's name (scenario 55). */
+ * profile's transaction and this file must not send one person's work under another's name (scenario 55).
+ *
+ * A copied profile that gets a device of its own passes through three lines, and may die between any two:
+ *
+ *   the file gets "next": {"device","token"}      the profile is still the old device: the old token counts
+ *   the profile becomes the new device            "next" counts
+ *   the file holds the new one alone                                                                     */
 
 #define SESSION_MAX (64 * 1024)
 
@@ -44,12 +50,13 @@ session_read (KtLocal *local, GError **error)
 }
 
 static gboolean
-session_write (KtLocal *local,
-               const char *server,
-               const KtId *user,
-               const KtId *device,
-               const char *token,
-               GError **error)
+session_write_with (KtLocal *local,
+                    const char *server,
+                    const KtId *user,
+                    const KtId *device,
+                    const char *token,
+                    const KtNewDevice *next,
+                    GError **error)
 {
   g_autofree char *path = session_path (local);
   g_autoptr (GString) text = g_string_new (NULL);
@@ -65,6 +72,15 @@ session_write (KtLocal *local,
   kt_json_put_string (&writer, "device", id);
   if (token != NULL)
     kt_json_put_string (&writer, "token", token);
+  if (next != NULL)
+    {
+      kt_json_key (&writer, "next");
+      kt_json_begin_object (&writer);
+      kt_id_format (&next->device, id);
+      kt_json_put_string (&writer, "device", id);
+      kt_json_put_string (&writer, "token", next->token);
+      kt_json_end_object (&writer);
+    }
   kt_json_end_object (&writer);
   g_string_append_c (text, '\n');
 
@@ -80,24 +96,47 @@ session_write (KtLocal *local,
 }
 
 static gboolean
-session_is_of (const KtJson *json, const KtIdentity *identity)
+session_write (KtLocal *local,
+               const char *server,
+               const KtId *user,
+               const KtId *device,
+               const char *token,
+               GError **error)
 {
-  KtId user, device;
+  return session_write_with (local, server, user, device, token, NULL, error);
+}
 
-  return identity != NULL && kt_id_parse (kt_json_get_string (json, "user", ""), -1, &user)
-         && kt_id_parse (kt_json_get_string (json, "device", ""), -1, &device)
-         && kt_id_equal (&user, &identity->access.user) && kt_id_equal (&device, &identity->device);
+static gboolean
+names_device (const KtJson *json, const KtId *wanted)
+{
+  KtId device;
+
+  return kt_id_parse (kt_json_get_string (json, "device", ""), -1, &device)
+         && kt_id_equal (&device, wanted);
+}
+
+/* The part of the file that is about the profile as it is: "next" after it became the new device. NULL: none. */
+static const KtJson *
+session_part (const KtJson *json, const KtIdentity *identity)
+{
+  const KtJson *next = kt_json_get (json, "next");
+  KtId user;
+
+  if (identity == NULL || !kt_id_parse (kt_json_get_string (json, "user", ""), -1, &user)
+      || !kt_id_equal (&user, &identity->access.user))
+    return NULL;
+  if (names_device (json, &identity->device))
+    return json;
+  return next != NULL && names_device (next, &identity->device) ? next : NULL;
 }
 
 char *
 kt_session_token (KtLocal *local, GError **error)
 {
   g_autoptr (KtJson) json = session_read (local, error);
-  const char *token = kt_json_get_string (json, "token", NULL);
+  const KtJson *part = session_part (json, kt_local_identity (local));
 
-  if (token == NULL || !session_is_of (json, kt_local_identity (local)))
-    return NULL;
-  return g_strdup (token);
+  return part != NULL ? g_strdup (kt_json_get_string (part, "token", NULL)) : NULL;
 }
 
 char *
@@ -112,10 +151,46 @@ kt_session_base (KtLocal *local, GError **error)
       g_propagate_error (error, g_steal_pointer (&failure));
       return NULL;
     }
-  if (json != NULL && session_is_of (json, identity)
+  if (json != NULL && session_part (json, identity) != NULL
       && kt_json_get_string (json, "server", NULL) != NULL)
     return g_strdup (kt_json_get_string (json, "server", NULL));
   return identity != NULL ? g_strdup (identity->server) : NULL;
+}
+
+/* ---- a device of its own ---- */
+
+gboolean
+_kt_session_renew (KtLocal *local,
+                   const KtNewDevice *device,
+                   KtChangeSet **changes,
+                   GError **error)
+{
+  const KtIdentity *identity = kt_local_identity (local);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (KtJson) json = session_read (local, &failure);
+  const KtJson *part = session_part (json, identity);
+  g_autofree char *server = NULL;
+  g_autofree char *token = NULL;
+
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  if (part == NULL || kt_json_get_string (part, "token", NULL) == NULL)
+    {
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_AUTH, "Somebody has signed out meanwhile");
+      return FALSE;
+    }
+  server = g_strdup (kt_json_get_string (json, "server", identity->server));
+  token = g_strdup (kt_json_get_string (part, "token", NULL));
+  return session_write_with (local, server, &identity->access.user, &identity->device, token, device,
+                             error)
+         && kt_local_new_device (local, &device->device, device->last_number, changes, error)
+         /* What is left behind by a crash, or a full disk, here is read well all the same. */
+         && (session_write (local, server, &kt_local_identity (local)->access.user, &device->device,
+                            device->token, NULL)
+             || TRUE);
 }
 
 /* ---- signing in ---- */
@@ -360,13 +435,10 @@ gboolean
 _kt_session_store (KtLocal *local, const KtSession *session, GError **error)
 {
   const KtIdentity *identity = &session->identity;
-  const KtIdentity *before = kt_local_identity (local);
-  gboolean renumber = before != NULL && !kt_id_equal (&before->device, &identity->device);
 
   /* Another device to the server (it does not know the old one any more): its numbers begin anew, and
    * what was sent under the old ones is sent again. */
-  return kt_local_set_identity (local, identity, error)
-         && (!renumber || kt_local_renumber (local, session->last_number, error))
+  return kt_local_sign_in (local, identity, session->last_number, error)
          && (session->schema == NULL || kt_local_set_schema (local, session->schema, error))
          && session_write (local, identity->server, &identity->access.user, &identity->device,
                            session->token, error);
@@ -416,7 +488,7 @@ _kt_session_forget (KtLocal *local, char **token, GError **error)
       return FALSE;
     }
   if (token != NULL)
-    *token = g_strdup (kt_json_get_string (json, "token", NULL));
+    *token = g_strdup (kt_json_get_string (session_part (json, identity), "token", NULL));
   if (kt_json_get (json, "token") == NULL || identity == NULL)
     return TRUE;
   return session_write (local, kt_json_get_string (json, "server", identity->server),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "proto/kt-push.h"
 #include "sync/kt-engine.h"
 
 G_BEGIN_DECLS
@@ -36,6 +37,9 @@ gboolean   _kt_session_store (KtLocal *local, const KtSession *session, GError *
 void       _kt_session_end   (KtTransport *transport, const char *token, GCancellable *cancellable);
 /* Forgets the token on the disk; *token: what it was (may be NULL). */
 gboolean   _kt_session_forget (KtLocal *local, char **token, GError **error);
+
+/* This profile, which is a copy, becomes @device. A crash between its lines leaves one of the two, whole, with its token. */
+gboolean   _kt_session_renew (KtLocal *local, const KtNewDevice *device, KtChangeSet **changes, GError **error);
 
 /* History and blobs, cut in the same way. */
 char      *_kt_history_ask   (KtTransport *transport, const char *token, const char *object, const KtId *id, GCancellable *cancellable, GError **error);

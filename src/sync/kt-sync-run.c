@@ -82,6 +82,11 @@ run_step (Run *run, KtRequest *request, GError **error)
     }
   if (!kt_engine_reply (run->engine, run->local, reply, failure, run_now (run), changes, error))
     return FALSE;
+  if (kt_engine_status (run->engine)->renewed)
+    {
+      g_free (run->token);
+      run->token = kt_session_token (run->local, NULL);
+    }
   if (run->progress != NULL)
     run->progress (kt_engine_status (run->engine), run->data);
   return TRUE;
@@ -152,7 +157,7 @@ kt_sync_run (KtLocal *local,
 {
   g_autoptr (KtSyncLock) lock = NULL;
   g_autoptr (KtEngine) engine = NULL;
-  g_autofree char *token = NULL;
+  char *token = NULL;
   const KtEnv *env;
   Run run = { local, transport, NULL, NULL, progress, data, cancellable, 0 };
   gboolean done;
@@ -167,12 +172,16 @@ kt_sync_run (KtLocal *local,
     return FALSE;
   lock = kt_sync_lock_take (kt_local_dir (local), KT_SYNC_LOCK_WAIT_MS, cancellable, error);
   if (lock == NULL)
-    return FALSE;
+    {
+      g_free (token);
+      return FALSE;
+    }
 
   engine = kt_engine_new ();
   run.engine = engine;
   run.token = token;
   done = run_round (&run, retries, error);
+  g_free (run.token);
   if (result != NULL)
     {
       *result = *kt_engine_status (engine);
@@ -293,11 +302,14 @@ compare_all (KtLocal *local,
 {
   g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_DIGEST);
   g_autoptr (KtJson) json = NULL;
+  char epoch[KT_ID_TEXT_SIZE];
   const KtObject *const *objects;
   guint n;
 
   request->token = g_strdup (token);
   kt_request_set_query (request, "fresh", "1");
+  kt_id_format (&kt_local_identity (local)->epoch, epoch);
+  kt_request_set_query (request, "epoch", epoch);
   json = _kt_sync_ask (transport, request, cancellable, error);
   if (json == NULL)
     return FALSE;

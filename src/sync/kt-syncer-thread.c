@@ -117,6 +117,12 @@ reply_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **er
     return GINT_TO_POINTER (TRUE);
   well = kt_engine_reply (step->round->engine, local, step->reply, step->failure, now_us (local),
                           changes, error);
+  if (kt_engine_status (step->round->engine)->renewed)
+    {
+      /* The sync thread waits for this job: its token may be touched. */
+      g_free (step->round->token);
+      step->round->token = kt_session_token (local, NULL);
+    }
   for (guint i = 0; i < changes->len; i++)
     kt_store_emit (step->round->syncer->store, g_ptr_array_index (changes, i));
   return GINT_TO_POINTER (well);

@@ -200,7 +200,7 @@ typedef struct
 {
   KtCore *core;
   char *token;
-  char *device;
+  char *device, *epoch;
   gint64 number;
   KtMutation *mutation; /* being filled */
 } Loader;
@@ -242,6 +242,7 @@ sign_in (Loader *loader)
   json = tell (loader, KT_ENDPOINT_LOGIN, body);
   loader->token = g_strdup (kt_json_get_string (json, "token", NULL));
   loader->device = g_strdup (kt_json_get_string (json, "device", NULL));
+  loader->epoch = g_strdup (kt_json_get_string (json, "epoch", NULL));
 }
 
 static void
@@ -256,9 +257,11 @@ flush (Loader *loader)
     return;
   body = g_string_new (NULL);
   writer = (KtJsonWriter) KT_JSON_WRITER (body);
+  loader->mutation->id = kt_id_new (kt_system_env ());
   loader->mutation->number = ++loader->number;
   kt_json_begin_object (&writer);
   kt_json_put_string (&writer, "device", loader->device);
+  kt_json_put_string (&writer, "epoch", loader->epoch);
   kt_json_key (&writer, "mutations");
   kt_json_begin_array (&writer);
   kt_mutation_to_json (loader->mutation, &writer);
@@ -306,6 +309,7 @@ fill (const char *dir, guint rows)
   kt_core_close (loader.core);
   g_free (loader.token);
   g_free (loader.device);
+  g_free (loader.epoch);
 }
 
 char *

@@ -3,11 +3,12 @@
 #include "tests/proto/fixture.h"
 
 #define NOW "2026-01-31T08:00:00.000Z"
+#define MID "01900000-0000-7000-8000-0000000000aa"
 #define ID1 "01900000-0000-7000-8000-000000000001"
 #define ID2 "01900000-0000-7000-8000-000000000002"
 
 static const char whole[] =
-  "{\"number\":5,\"at\":\"" NOW "\",\"origin\":\"client\","
+  "{\"id\":\"" MID "\",\"number\":5,\"at\":\"" NOW "\",\"origin\":\"client\","
   "\"batch\":\"01900000-0000-7000-8000-0000000000bb\","
   "\"resolves\":\"01900000-0000-7000-8000-0000000000cc\",\"resolution\":\"merged\",\"ops\":["
   "{\"op\":\"create\",\"object\":\"account\",\"id\":\"" ID1
@@ -15,6 +16,15 @@ static const char whole[] =
   "{\"op\":\"update\",\"object\":\"deal\",\"id\":\"" ID2 "\",\"base_rev\":12,\"fields\":{"
   "\"name\":[\"A\",\"B\"],\"score\":[1,2],\"tags\":[[\"a\"],null]}},"
   "{\"op\":\"delete\",\"object\":\"deal\",\"id\":\"" ID2 "\",\"base_rev\":12}]}";
+
+static KtMutation *
+made (void)
+{
+  KtMutation *mutation = kt_mutation_new (NOW, "client");
+
+  g_assert_true (kt_id_parse (MID, -1, &mutation->id));
+  return mutation;
+}
 
 static KtMutation *
 parse (const char *text, GError **error)
@@ -44,7 +54,7 @@ test_round_trip (void)
   g_assert_true (kt_mutation_check (mutation, &error));
 }
 
-#define OPS(ops) "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" ops "]}"
+#define OPS(ops) "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" ops "]}"
 #define OP(op, more) "{\"op\":\"" op "\",\"object\":\"deal\",\"id\":\"" ID1 "\"" more "}"
 #define UPDATE OP ("update", ",\"base_rev\":1,\"fields\":{\"phone\":[\"1\",\"2\"]}")
 #define CREATE OP ("create", ",\"fields\":{\"name\":[null,\"x\"]}")
@@ -63,26 +73,30 @@ test_hostile (void)
     { "[]", KT_ERROR_INVALID, "object" },
     { "null", KT_ERROR_INVALID, "object" },
     { "{}", KT_ERROR_INVALID, "at" },
-    { "{\"number\":1,\"at\":\"yesterday\",\"origin\":\"client\",\"ops\":[]}", KT_ERROR_INVALID,
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"yesterday\",\"origin\":\"client\",\"ops\":[]}", KT_ERROR_INVALID,
       "at" },
-    { "{\"number\":-1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
+    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
+      KT_ERROR_INVALID, "\"id\"" },
+    { "{\"id\":\"1\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
+      KT_ERROR_INVALID, "\"id\"" },
+    { "{\"id\":\"" MID "\",\"number\":-1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
       KT_ERROR_INVALID, "number" },
-    { "{\"number\":1.5,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
+    { "{\"id\":\"" MID "\",\"number\":1.5,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
       KT_ERROR_INVALID, "number" },
-    { "{\"number\":\"1\",\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
+    { "{\"id\":\"" MID "\",\"number\":\"1\",\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":[" UPDATE "]}",
       KT_ERROR_INVALID, "number" },
-    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"CLIENT 1\",\"ops\":[" UPDATE "]}",
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"CLIENT 1\",\"ops\":[" UPDATE "]}",
       KT_ERROR_INVALID, "origin" },
-    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"batch\":\"x\",\"ops\":[" UPDATE
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"batch\":\"x\",\"ops\":[" UPDATE
       "]}",
       KT_ERROR_INVALID, "batch" },
-    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"extra\":1,\"ops\":[" UPDATE "]}",
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"extra\":1,\"ops\":[" UPDATE "]}",
       KT_ERROR_INVALID, "extra" },
-    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":{}}", KT_ERROR_INVALID,
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"ops\":{}}", KT_ERROR_INVALID,
       "ops" },
-    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1 "\",\"ops\":[]}",
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1 "\",\"ops\":[]}",
       KT_ERROR_INVALID, "resolution" },
-    { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
+    { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
       "\",\"resolution\":\"won\",\"ops\":[]}",
       KT_ERROR_INVALID, "resolution" },
     { OPS (""), KT_ERROR_INVALID, "nothing" },
@@ -136,6 +150,47 @@ test_hostile (void)
     }
 }
 
+/* What the same action says is the same under another number and with another base, and nothing else is. */
+static void
+test_digest (void)
+{
+  static const char *const same[] = {
+    "{\"id\":\"" MID "\",\"number\":1,\"ops\":[{\"op\":\"update\",\"base_rev\":7,\"fields\":{\"a\":[1,2]}}]}",
+    "{\"number\":9,\"id\":\"" MID "\",\"ops\":[{\"fields\":{\"a\":[1,2]},\"op\":\"update\",\"base_rev\":3}]}",
+    "{\"id\":\"" MID "\",\"ops\":[{\"op\":\"update\",\"fields\":{\"a\":[1, 2]}}]}",
+  };
+  static const char *const other[] = {
+    "{\"id\":\"" ID1 "\",\"ops\":[{\"op\":\"update\",\"fields\":{\"a\":[1,2]}}]}",
+    "{\"id\":\"" MID "\",\"ops\":[{\"op\":\"update\",\"fields\":{\"a\":[1,3]}}]}",
+    "{\"id\":\"" MID "\",\"ops\":[{\"op\":\"update\",\"fields\":{\"base_rev\":[1,2],\"a\":[1,2]}}]}",
+    "{\"id\":\"" MID "\",\"ops\":[{\"op\":\"update\",\"fields\":{\"number\":[1,2],\"a\":[1,2]}}]}",
+    "{\"id\":\"" MID "\",\"ops\":[[{\"op\":\"update\",\"fields\":{\"a\":[1,2]}}]]}",
+    "{\"id\":\"" MID "\",\"ops\":[{\"op\":\"update\",\"fields\":{\"a\":[1,2]}},{}]}",
+    "{\"id\":\"" MID "\",\"ops\":{\"op\":\"update\"}}",
+    "[]",
+    "null",
+  };
+  guint8 digests[G_N_ELEMENTS (other) + 1][KT_MUTATION_DIGEST_BYTES];
+
+  for (guint i = 0; i < G_N_ELEMENTS (same); i++)
+    {
+      g_autoptr (KtJson) json = kt_json_parse (same[i], -1, NULL);
+      guint8 digest[KT_MUTATION_DIGEST_BYTES];
+
+      kt_mutation_digest (json, i == 0 ? digests[0] : digest);
+      if (i > 0)
+        g_assert_cmpmem (digest, sizeof digest, digests[0], sizeof digests[0]);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (other); i++)
+    {
+      g_autoptr (KtJson) json = kt_json_parse (other[i], -1, NULL);
+
+      kt_mutation_digest (json, digests[i + 1]);
+      for (guint k = 0; k <= i; k++)
+        g_assert_cmpint (memcmp (digests[k], digests[i + 1], KT_MUTATION_DIGEST_BYTES), !=, 0);
+    }
+}
+
 static void
 test_order (void)
 {
@@ -143,7 +198,7 @@ test_order (void)
     OPS (CREATE "," UPDATE "," DELETE "," RESTORE "," UPDATE),
     OPS (UPDATE "," UPDATE),
     OPS (RESTORE "," DELETE),
-    "{\"number\":0,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
+    "{\"id\":\"" MID "\",\"number\":0,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
     "\",\"resolution\":\"took_theirs\",\"ops\":[]}",
   };
 
@@ -198,8 +253,8 @@ test_flipped (void)
 static void
 test_limits (void)
 {
-  g_autoptr (KtMutation) many = kt_mutation_new (NOW, "client");
-  g_autoptr (KtMutation) large = kt_mutation_new (NOW, "client");
+  g_autoptr (KtMutation) many = made ();
+  g_autoptr (KtMutation) large = made ();
   g_autofree char *text = NULL;
   g_autofree char *note = NULL;
   g_autoptr (GError) error = NULL;
@@ -276,10 +331,10 @@ static const struct
   { OPS (RESTORE), TRUE, "Restored deal “Acme renewal”", "恢复了商机“Acme renewal”" },
   { OPS (CREATE "," UPDATE), FALSE, "Created deal “x”, and 1 more change",
     "新建了商机“x”，另有 1 项更改" },
-  { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
+  { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
     "\",\"resolution\":\"took_theirs\",\"ops\":[]}",
     FALSE, "Settled a conflict: took theirs", "解决了一个冲突：采用对方的" },
-  { "{\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
+  { "{\"id\":\"" MID "\",\"number\":1,\"at\":\"" NOW "\",\"origin\":\"client\",\"resolves\":\"" ID1
     "\",\"resolution\":\"kept_mine\",\"ops\":[" FIELDS ("\"phone\":[\"1\",\"2\"]") "]}",
     TRUE, "Changed Phone of “Acme renewal”: 1 → 2 (settling a conflict)",
     "将“Acme renewal”的电话由 1 改为 2（解决冲突）" },
@@ -419,6 +474,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/mutation/round-trip", test_round_trip);
   g_test_add_func ("/mutation/hostile", test_hostile);
   g_test_add_func ("/mutation/order", test_order);
+  g_test_add_func ("/mutation/digest", test_digest);
   g_test_add_func ("/mutation/flipped", test_flipped);
   g_test_add_func ("/mutation/limits", test_limits);
   g_test_add_func ("/mutation/describe", test_describe);

@@ -213,20 +213,56 @@ device_free (Device *device)
 }
 
 char *
+push_complete (const Device *device, const char *body)
+{
+  static const char mark[] = "{\"number\":";
+  GString *out = g_string_new (body);
+  char epoch[KT_ID_TEXT_SIZE];
+  g_autofree char *members = NULL;
+  const char *at;
+  KtId self;
+
+  kt_id_format (&device->fixture->core->epoch, epoch);
+  g_assert_true (kt_id_parse (device->id, -1, &self));
+  members = g_strdup_printf ("\"epoch\":\"%s\",\"mutations\":", epoch);
+  if (strstr (out->str, "\"epoch\"") == NULL)
+    g_string_replace (out, "\"mutations\":", members, 1);
+  for (gsize from = 0; (at = strstr (out->str + from, mark)) != NULL;)
+    {
+      const char *next = strstr (at + 1, mark);
+      g_autofree char *what =
+        next != NULL ? g_strndup (at, (gsize) (next - at) - 1) : g_strdup (at);
+      KtId id = kt_id_derive (&self, what);
+      char text[KT_ID_TEXT_SIZE];
+      g_autofree char *member = NULL;
+
+      kt_id_format (&id, text);
+      member = g_strdup_printf ("\"id\":\"%s\",", text);
+      from = (gsize) (at - out->str) + 1;
+      g_string_insert (out, (gssize) from, member);
+      from += strlen (member);
+    }
+  return g_string_free (out, FALSE);
+}
+
+char *
 push_body (const Device *device, gint64 number, const char *ops)
 {
-  return g_strdup_printf (
+  g_autofree char *body = g_strdup_printf (
     "{\"device\":\"%s\",\"mutations\":[{\"number\":%" G_GINT64_FORMAT
     ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[%s]}]}",
     device->id, number, ops);
+
+  return push_complete (device, body);
 }
 
 KtVerdict
 push_full (Device *device, const char *members)
 {
-  g_autofree char *body =
+  g_autofree char *rough =
     g_strdup_printf ("{\"device\":\"%s\",\"mutations\":[{\"number\":%" G_GINT64_FORMAT ",%s}]}",
                      device->id, device->number + 1, members);
+  g_autofree char *body = push_complete (device, rough);
   g_autoptr (KtReply) reply = ask (device->fixture, KT_ENDPOINT_PUSH, device->token, NULL, body);
   g_autoptr (KtJson) json = reply_json (reply);
   g_autoptr (GError) error = NULL;
@@ -238,6 +274,8 @@ push_full (Device *device, const char *members)
   g_assert_cmpuint (kt_json_length (kt_json_get (json, "verdicts")), ==, 1);
   kt_verdict_from_json (kt_json_at (kt_json_get (json, "verdicts"), 0), &verdict, &error);
   g_assert_no_error (error);
+  if (verdict.outcome == KT_OUTCOME_REFUSED)
+    g_test_message ("refused: %s, %s", verdict.code, verdict.message);
   g_assert_cmpint (verdict.number, ==, device->number + 1);
   device->number++;
   return verdict;

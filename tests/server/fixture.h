@@ -45,6 +45,8 @@ void    device_free     (Device *device);
 KtVerdict push          (Device *device, const char *ops);
 KtVerdict push_full     (Device *device, const char *members);     /* all members but the number */
 KtOutcome push_outcome  (Device *device, const char *ops);
+/* What a test left out of a push: epoch, and ids of mutations (the same for the same number and content). g_free. */
+char   *push_complete   (const Device *device, const char *body);
 /* The body of a push, as sent. */
 char   *push_body       (const Device *device, gint64 number, const char *ops);
 /* Pulls to the end; pages of @limit rows, 0: the default. Returns how many rows came. */

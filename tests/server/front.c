@@ -192,20 +192,24 @@ net_down (Net *net, gconstpointer data)
 static char *
 push_text (Net *net, gint64 number, guint n)
 {
-  g_autoptr (GString) text = g_string_new ("[");
+  g_autoptr (GString) text = g_string_new (NULL);
+  char epoch[KT_ID_TEXT_SIZE];
 
+  kt_id_format (&net->fixture->core->epoch, epoch);
+  g_string_printf (text, "{\"device\":\"%s\",\"epoch\":\"%s\",\"mutations\":[", net->device, epoch);
   for (guint i = 0; i < n; i++)
     {
       g_autofree char *id = new_id (net->fixture);
+      g_autofree char *mutation = new_id (net->fixture);
 
       g_string_append_printf (
         text,
-        "%s{\"number\":%" G_GINT64_FORMAT
+        "%s{\"id\":\"%s\",\"number\":%" G_GINT64_FORMAT
         ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\","
         "\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]}",
-        i > 0 ? "," : "", number + i, id);
+        i > 0 ? "," : "", mutation, number + i, id);
     }
-  g_string_append_c (text, ']');
+  g_string_append (text, "]}");
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
@@ -325,9 +329,10 @@ test_range (Net *net, gconstpointer data)
   g_autofree char *address = url (net, get);
   g_autofree char *bearer = g_strconcat ("Bearer ", net->token, NULL);
   g_autofree char *id = new_id (net->fixture);
+  g_autofree char *epoch = kt_id_to_string (&net->fixture->core->epoch);
   g_autofree char *body = g_strdup_printf (
-    "[{\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"file\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"n\"],\"sha256\":[null,\"%s\"]}}]}]",
-    id, sha256);
+    "{\"device\":\"%s\",\"epoch\":\"%s\",\"mutations\":[{\"id\":\"019f0000-0000-7000-8000-000000000001\",\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"file\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"n\"],\"sha256\":[null,\"%s\"]}}]}]}",
+    net->device, epoch, id, sha256);
   static const struct
   {
     const char *range;

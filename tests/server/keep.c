@@ -223,9 +223,7 @@ test_backup (void)
   g_assert_cmpstr (kt_json_get_string (kt_json_get (json, "error"), "code", NULL), ==, "epoch");
   g_assert_nonnull (kt_json_get_string (kt_json_get (json, "error"), "epoch", NULL));
   op = op_create ("account", old_dir, "");
-  body = g_strdup_printf ("[{\"number\":%" G_GINT64_FORMAT
-                          ",\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[]}]",
-                          ben->number + 1);
+  body = push_body (ben, ben->number + 1, op);
   gap = ask (fixture, KT_ENDPOINT_PUSH, ben->token, NULL, body);
   g_assert_cmpuint (gap->status, ==, 409);
 

@@ -15,7 +15,9 @@
 static KtReply *
 push_raw (Device *device, const char *body)
 {
-  return ask (device->fixture, KT_ENDPOINT_PUSH, device->token, NULL, body);
+  g_autofree char *whole = push_complete (device, body);
+
+  return ask (device->fixture, KT_ENDPOINT_PUSH, device->token, NULL, whole);
 }
 
 /* 1: the reply is lost, the push is sent again. */
@@ -371,24 +373,30 @@ test_other_device (void)
   g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_account"), ==, 0);
 }
 
-/* The client's engine sends the array alone. */
+/* What is no envelope is no push; a missing id is what cannot be read (P12). */
 static void
-test_bare_array (void)
+test_envelope (void)
 {
   g_autoptr (Fixture) fixture = fixture_new ();
   g_autoptr (Device) ben = device_new (fixture, "ben");
-  g_autofree char *id = new_id (fixture);
-  g_autofree char *body = g_strdup_printf (
-    "[{\"number\":1,\"at\":\"2026-05-28T08:00:00.000Z\",\"origin\":\"client\",\"ops\":[{\"op\":\"create\",\"object\":\"account\",\"id\":\"%s\",\"fields\":{\"name\":[null,\"A\"]}}]}]",
-    id);
-  g_autoptr (KtReply) reply = push_raw (ben, body);
-  g_autoptr (KtReply) empty = push_raw (ben, "[]");
-  g_autoptr (KtJson) json = reply_json (empty);
+  g_autofree char *no_epoch =
+    g_strdup_printf ("{\"device\":\"%s\",\"mutations\":[]}", ben->id);
+  g_autofree char *empty = push_complete (ben, no_epoch);
+  g_autofree char *array = g_strdup_printf ("{\"device\":\"%s\",\"epoch\":\"%s\"}", ben->id, ben->id);
+  const char *const bad[] = { NULL, "", "[]", "17", "{}", "{\"device\":\"x\"}", no_epoch, array };
+  g_autoptr (KtReply) good = ask (fixture, KT_ENDPOINT_PUSH, ben->token, NULL, empty);
+  g_autoptr (KtJson) json = reply_json (good);
 
-  g_assert_cmpuint (reply->status, ==, 200);
-  g_assert_cmpint (count_sql (fixture, "SELECT count(*) FROM o_account"), ==, 1);
-  g_assert_cmpuint (empty->status, ==, 200);
-  g_assert_cmpint (kt_json_get_int (json, "last_number", -1), ==, 1);
+  g_assert_cmpuint (good->status, ==, 200);
+  g_assert_cmpint (kt_json_get_int (json, "last_number", -1), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autoptr (KtReply) reply = ask (fixture, KT_ENDPOINT_PUSH, ben->token, NULL, bad[i]);
+      g_autofree char *code = error_code (reply);
+
+      g_assert_cmpuint (reply->status, ==, 400);
+      g_assert_cmpstr (code, ==, "invalid");
+    }
 }
 
 static void
@@ -489,7 +497,7 @@ main (int argc, char **argv)
   g_test_add_func ("/server/push/41-references", test_references);
   g_test_add_func ("/server/push/not-allowed", test_not_allowed);
   g_test_add_func ("/server/push/55-other-device", test_other_device);
-  g_test_add_func ("/server/push/bare-array", test_bare_array);
+  g_test_add_func ("/server/push/envelope", test_envelope);
   g_test_add_func ("/server/push/P10-wrong-epoch", test_wrong_epoch);
   g_test_add_func ("/server/push/P9-63-clock", test_clock);
   g_test_add_func ("/server/push/speed", test_speed);

@@ -403,31 +403,6 @@ test_batch (Fix *fix, gconstpointer data)
     g_assert_false (fix_has (fix, "account", &ids[i]));
 }
 
-/* The server was restored: what it does not know any more is sent again. */
-static void
-test_renumber (Fix *fix, gconstpointer data)
-{
-  g_autofree char *sent = NULL;
-  g_autofree char *again = NULL;
-  g_autoptr (GError) error = NULL;
-  gint64 first = fix_create (fix, "account", NULL, "name", "A", NULL);
-  gint64 second = fix_create (fix, "account", NULL, "name", "B", NULL);
-  gint64 third;
-
-  sent = fix_take (fix);
-  fix_settle (fix, 1, KT_OUTCOME_APPLIED, 9);
-  kt_local_renumber (fix->local, 1, &error);
-  g_assert_no_error (error);
-  third = fix_create (fix, "account", NULL, "name", "C", NULL);
-  again = fix_take (fix);
-  g_assert_cmpint (fix_number (fix, second), ==, 2);
-  g_assert_cmpint (fix_number (fix, third), ==, 3);
-  kt_local_renumber (fix->local, 0, &error);
-  g_assert_no_error (error);
-  g_assert_cmpint (fix_number (fix, first), ==, 0);
-  g_assert_cmpint (fix_state (fix, first), ==, KT_OUTBOX_QUEUED);
-}
-
 /* P6: base values are what the person saw, also when a pull has changed the record under the open form. */
 static void
 test_before_is_kept (Fix *fix, gconstpointer data)
@@ -597,7 +572,6 @@ main (int argc, char **argv)
   ADD ("/outbox/undo-dependents", test_undo_dependents);
   ADD ("/outbox/inverse-after-settled", test_inverse_after_settled);
   ADD ("/outbox/batch", test_batch);
-  ADD ("/outbox/renumber", test_renumber);
   ADD ("/outbox/P6/before-is-kept", test_before_is_kept);
   ADD ("/outbox/rules", test_rules);
   ADD ("/outbox/nothing", test_nothing);

@@ -34,7 +34,7 @@ typedef struct
 
 static const char *const words[KT_N_ENDPOINTS] = {
   [KT_ENDPOINT_HELLO] = "hello",     [KT_ENDPOINT_LOGIN] = "login",
-  [KT_ENDPOINT_LOGOUT] = "logout",   [KT_ENDPOINT_SCHEMA] = "schema",
+  [KT_ENDPOINT_LOGOUT] = "logout", [KT_ENDPOINT_DEVICE] = "device",   [KT_ENDPOINT_SCHEMA] = "schema",
   [KT_ENDPOINT_ACCESS] = "access",
   [KT_ENDPOINT_PULL] = "pull",       [KT_ENDPOINT_PUSH] = "push",
   [KT_ENDPOINT_HISTORY] = "history", [KT_ENDPOINT_DIGEST] = "digest",

@@ -298,121 +298,6 @@ test_schema_not_to_be_had (void)
   assert_all_equal (rig);
 }
 
-/* ---- the server lives another life ---- */
-
-static void
-restore_server (Rig *rig, const char *backup)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *dir = g_strconcat (rig->dir, "-restored", NULL);
-
-  rig_stop_server (rig);
-  kt_core_restore (backup, dir, &rig->clock.env, &error);
-  g_assert_no_error (error);
-  rig_remove (rig->dir);
-  g_free (rig->dir);
-  rig->dir = g_steal_pointer (&dir);
-  rig_start_server (rig);
-}
-
-/* 58. The server is restored from a backup. That is seen before anything is sent or applied; what the device
- * has not settled stays, and what only it holds is not silently gone. */
-static void
-test_restored (void)
-{
-  g_autoptr (Rig) rig = rig_new ();
-  Device *a = device_new (rig, "A", "anna");
-  Device *b = device_new (rig, "B", "ben");
-  g_autofree char *backup = g_strconcat (rig->dir, "-backup", NULL);
-  KtId before = device_create (a, "account", "name=Before", NULL);
-  KtId unsent;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *trace = NULL;
-
-  device_sync (a);
-  device_sync (b);
-  kt_core_backup (rig->core, backup, &error);
-  g_assert_no_error (error);
-  /* b only reads after the backup, so its numbers fit. */
-  device_set (a, "account", &before, "phone=1");
-  device_sync (a);
-  device_sync (b);
-  unsent = device_create (b, "account", "name=Unsent", NULL);
-  restore_server (rig, backup);
-  g_unlink (backup);
-
-  g_free (kt_test_transport_trace (b->transport));
-  device_sync (b);
-  trace = kt_test_transport_trace (b->transport);
-  /* Refused with the other life's name, pulled anew, and only then sent. */
-  g_assert_true (g_str_has_prefix (trace, "push pull"));
-  assert_value (b, "account", &unsent, "name", "\"Unsent\"");
-  assert_value (b, "account", &before, "name", "\"Before\"");
-  assert_counts (b, 0, 0, 0, 0);
-  assert_equal (b);
-
-  /* And it stays that way: no further reset. */
-  g_free (kt_test_transport_trace (b->transport));
-  device_sync (b);
-  g_free (trace);
-  trace = kt_test_transport_trace (b->transport);
-  g_assert_cmpstr (trace, ==, "pull");
-}
-
-/* P10, as far as it goes today: numbers that the restored server never saw. It is said clearly, and
- * everything is kept. */
-static void
-test_restored_behind_the_numbers (void)
-{
-  g_autoptr (Rig) rig = rig_new ();
-  Device *a = device_new (rig, "A", "anna");
-  g_autofree char *backup = g_strconcat (rig->dir, "-backup", NULL);
-  KtId waiting;
-  g_autoptr (GError) error = NULL;
-
-  device_create (a, "account", "name=Before", NULL);
-  device_sync (a);
-  kt_core_backup (rig->core, backup, &error);
-  g_assert_no_error (error);
-  device_create (a, "account", "name=Settled after the backup", NULL);
-  device_sync (a);
-  waiting = device_create (a, "account", "name=Waiting", NULL);
-  restore_server (rig, backup);
-  g_unlink (backup);
-
-  g_assert_false (kt_sync_run (a->local, a->transport, 0, NULL, NULL, NULL, NULL, &error));
-  g_assert_error (error, KT_ERROR, KT_ERROR_CONFLICT);
-  g_assert_nonnull (strstr (error->message, "restored from a backup"));
-  assert_value (a, "account", &waiting, "name", "\"Waiting\"");
-  assert_counts (a, 0, 1, 0, 0);
-}
-
-/* P11, as far as it goes today: a copy of a profile sends under numbers that were used. Nothing of it is taken
- * for the other's, nothing is lost, and it is said. */
-static void
-test_copied_profile (void)
-{
-  g_autoptr (Rig) rig = rig_new ();
-  Device *a = device_new (rig, "A", "anna");
-  Device *copy = device_bare (rig, "copy");
-  KtId mine, theirs;
-
-  g_clear_pointer (&copy->local, kt_local_close);
-  device_crash (a);
-  rig_copy (a->dir, copy->dir);
-  device_crash (copy);
-  theirs = device_create (a, "account", "name=Original", NULL);
-  device_sync (a);
-  mine = device_create (copy, "account", "name=Copy", NULL);
-  device_sync_fails (copy, KT_ERROR_CONFLICT);
-  assert_value (copy, "account", &mine, "name", "\"Copy\"");
-  assert_value (copy, "account", &theirs, "name", "\"Original\"");
-  assert_counts (copy, 0, 1, 0, 0);
-  device_sync (a);
-  g_assert_false (device_has (a, "account", &mine));
-  assert_equal (a);
-}
-
 /* P4. A difference that should not be is found and repaired, and said. */
 static void
 test_verify_repairs (void)
@@ -454,9 +339,6 @@ main (int argc, char **argv)
   g_test_add_func ("/P5/25-29-never-backwards", test_never_backwards);
   g_test_add_func ("/P13/schema-moves", test_schema_moves);
   g_test_add_func ("/P13/schema-not-to-be-had", test_schema_not_to_be_had);
-  g_test_add_func ("/P10/58-restored", test_restored);
-  g_test_add_func ("/P10/restored-behind-the-numbers", test_restored_behind_the_numbers);
-  g_test_add_func ("/P11/59-copied-profile", test_copied_profile);
   g_test_add_func ("/P4/verify-repairs", test_verify_repairs);
   return g_test_run ();
 }
