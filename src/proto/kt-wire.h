@@ -52,6 +52,7 @@ typedef struct
   char       *etag;            /* If-None-Match or NULL */
   char       *peer;            /* address, for the log and lock-out; NULL in process */
   gint64      range_start;     /* -1: none */
+  gint64      range_length;    /* bytes from there; 0: to the end */
   GBytes     *body;            /* or NULL */
 } KtRequest;
 

@@ -5,6 +5,9 @@
  *   blobs/ab/abcd…        whole, verified, never changed again
  *   blobs/part/abcd…      what has come so far; an upload continues at its end
  *
+ * A part that nobody has added to for a week goes, and the oldest of them as soon as they take 16 GiB together, but
+ * none that was added to within the last hour.
+ *
  * A part becomes whole by rename, after its SHA-256 was found to be its name. Then the `file` records that
  * name it are told, in a commit of their own. */
 
@@ -116,6 +119,65 @@ may_read (KtCore *core, const KtActor *actor, const char *sha256, GError **error
   return FALSE;
 }
 
+static KtReply *
+beyond_reply (gint64 size)
+{
+  g_autoptr (GError) error =
+    g_error_new (KT_ERROR, KT_ERROR_INVALID, "The attachment has only %" G_GINT64_FORMAT " bytes", size);
+  KtReply *reply = _kt_reply_error (error);
+
+  reply->status = 416;
+  return reply;
+}
+
+/* A part of it, read and not mapped: offsets are 64 bits wide whatever the machine. */
+static KtReply *
+piece_reply (const char *path, const KtRequest *request)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree guint8 *data = NULL;
+  gsize got = 0, want;
+  struct stat st;
+  KtReply *reply;
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+  if (fd < 0 || fstat (fd, &st) != 0)
+    {
+      if (fd >= 0)
+        close (fd);
+      g_set_error (&error, KT_ERROR, KT_ERROR_NOT_FOUND, "The attachment has not arrived here yet");
+      return _kt_reply_error (error);
+    }
+  if (request->range_start > st.st_size || (request->range_start == st.st_size && st.st_size > 0))
+    {
+      close (fd);
+      return beyond_reply (st.st_size);
+    }
+  want = (gsize) MIN (request->range_length, (gint64) st.st_size - request->range_start);
+  data = g_malloc (want + 1);
+  while (got < want)
+    {
+      gssize n = pread (fd, data + got, want - got, (off_t) request->range_start + (off_t) got);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        {
+          set_system_error (&error, n < 0 ? errno : EIO, "The attachment cannot be read");
+          close (fd);
+          return _kt_reply_error (error);
+        }
+      got += (gsize) n;
+    }
+  close (fd);
+  reply = kt_reply_new (206);
+  reply->content_type = g_strdup (KT_WIRE_CONTENT_BLOB);
+  reply->body = g_bytes_new_take (g_steal_pointer (&data), want);
+  reply->range_start = request->range_start;
+  reply->range_total = st.st_size;
+  return reply;
+}
+
 KtReply *
 _kt_core_blob_get (KtCore *core, const KtActor *actor, const KtRequest *request)
 {
@@ -129,6 +191,9 @@ _kt_core_blob_get (KtCore *core, const KtActor *actor, const KtRequest *request)
   if (!check_name (request, &error) || !may_read (core, actor, request->rest, &error))
     return _kt_reply_error (error);
   path = _kt_core_blob_path (core, request->rest);
+  if (request->range_start >= 0 && request->range_length > 0
+      && request->range_length <= KT_WIRE_MAX_BODY)
+    return piece_reply (path, request);
   file = g_mapped_file_new (path, FALSE, NULL);
   if (file == NULL)
     {
@@ -137,13 +202,7 @@ _kt_core_blob_get (KtCore *core, const KtActor *actor, const KtRequest *request)
     }
   size = (gint64) g_mapped_file_get_length (file);
   if (start > size || (start == size && size > 0))
-    {
-      g_set_error (&error, KT_ERROR, KT_ERROR_INVALID,
-                   "The attachment has only %" G_GINT64_FORMAT " bytes", size);
-      reply = _kt_reply_error (error);
-      reply->status = 416;
-      return reply;
-    }
+    return beyond_reply (size);
   reply = kt_reply_new (request->range_start >= 0 ? 206 : 200);
   reply->content_type = g_strdup (KT_WIRE_CONTENT_BLOB);
   all = g_mapped_file_get_bytes (file);
@@ -210,20 +269,88 @@ write_all (int fd, const guint8 *data, gsize len, GError **error)
   return TRUE;
 }
 
-static gboolean
-hash_matches (int fd, const char *sha256, GError **error)
+/* Sums under way, by path: an upload is summed as it comes, so that its last piece is answered at once. After a
+ * restart what is there already is read again, a slice with every question: no request takes long, however large
+ * the attachment is. */
+typedef struct
 {
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_autofree guint8 *buffer = g_malloc (256 * 1024);
-  gssize n;
+  GChecksum *sum;
+  gint64 at; /* bytes summed */
+  gint64 used; /* order of use */
+} Running;
 
-  if (lseek (fd, 0, SEEK_SET) < 0)
+#define MAX_RUNNING 64
+#define SLICE (64 * 1024 * 1024)
+
+static GMutex running_lock;
+static GHashTable *running;
+static gint64 running_clock;
+
+static void
+running_free (gpointer data)
+{
+  Running *one = data;
+
+  g_checksum_free (one->sum);
+  g_free (one);
+}
+
+/* Takes it out, or begins: -1 always. */
+static Running *
+take_running (const char *path, gint64 size)
+{
+  Running *one = NULL;
+  g_autofree char *key = NULL;
+
+  g_mutex_lock (&running_lock);
+  if (running != NULL)
+    g_hash_table_steal_extended (running, path, (gpointer *) &key, (gpointer *) &one);
+  g_mutex_unlock (&running_lock);
+  if (one != NULL && one->at <= size)
+    return one;
+  if (one != NULL)
+    running_free (one);
+  one = g_new0 (Running, 1);
+  one->sum = g_checksum_new (G_CHECKSUM_SHA256);
+  return one;
+}
+
+static void
+put_running (const char *path, Running *one)
+{
+  g_mutex_lock (&running_lock);
+  if (running == NULL)
+    running = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, running_free);
+  if (g_hash_table_size (running) >= MAX_RUNNING)
     {
-      set_system_error (error, errno, "The attachment cannot be read");
-      return FALSE;
+      GHashTableIter iter;
+      gpointer key, value, oldest = NULL;
+      gint64 least = G_MAXINT64;
+
+      g_hash_table_iter_init (&iter, running);
+      while (g_hash_table_iter_next (&iter, &key, &value))
+        if (((Running *) value)->used < least)
+          {
+            least = ((Running *) value)->used;
+            oldest = key;
+          }
+      g_hash_table_remove (running, oldest);
     }
-  while ((n = read (fd, buffer, 256 * 1024)) != 0)
+  one->used = ++running_clock;
+  g_hash_table_replace (running, g_strdup (path), one);
+  g_mutex_unlock (&running_lock);
+}
+
+static gboolean
+sum_up (int fd, Running *one, gint64 most, GError **error)
+{
+  g_autofree guint8 *buffer = g_malloc (256 * 1024);
+  gint64 end = one->at + most;
+
+  while (one->at < end)
     {
+      gssize n = pread (fd, buffer, (gsize) MIN (end - one->at, 256 * 1024), one->at);
+
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
@@ -231,9 +358,12 @@ hash_matches (int fd, const char *sha256, GError **error)
           set_system_error (error, errno, "The attachment cannot be read");
           return FALSE;
         }
-      g_checksum_update (checksum, buffer, n);
+      if (n == 0)
+        break;
+      g_checksum_update (one->sum, buffer, n);
+      one->at += n;
     }
-  return strcmp (g_checksum_get_string (checksum), sha256) == 0;
+  return TRUE;
 }
 
 static int
@@ -338,6 +468,53 @@ expected_size (KtCore *core, const char *sha256, gint64 *size, GError **error)
     KT_BIND_TEXT, sha256, KT_BIND_END);
 }
 
+/* @have bytes are there. Without a size, being whole is only to be found out by trying. */
+static gboolean
+take_in (KtCore *core,
+         int fd,
+         const char *path,
+         const char *sha256,
+         gboolean anew,
+         gint64 have,
+         gint64 size,
+         gboolean is_part,
+         gboolean *whole,
+         GError **error)
+{
+  Running *one = take_running (path, anew ? -1 : have);
+  gboolean all = size < 0 ? !is_part : have == size;
+  gboolean fits;
+
+  if (!sum_up (fd, one, SLICE, error))
+    {
+      running_free (one);
+      return FALSE;
+    }
+  if (!all || one->at < have)
+    {
+      put_running (path, one);
+      return TRUE;
+    }
+  {
+    g_autoptr (GChecksum) copy = g_checksum_copy (one->sum);
+
+    fits = strcmp (g_checksum_get_string (copy), sha256) == 0;
+  }
+  if (!fits && size < 0)
+    {
+      put_running (path, one);
+      return TRUE;
+    }
+  running_free (one);
+  if (fits)
+    return *whole = move_whole (core, fd, path, sha256, error);
+  unlink (path);
+  g_set_error (
+    error, KT_ERROR, KT_ERROR_INVALID,
+    "The attachment's content is not what its name says: send it again from the beginning");
+  return FALSE;
+}
+
 /* Appends at @offset. @is_part: there is more to come, for all that is known. *whole: it is complete and in its place. */
 static gboolean
 append (KtCore *core,
@@ -360,6 +537,13 @@ append (KtCore *core,
   *whole = FALSE;
   if (fd < 0)
     return FALSE;
+  /* Somebody else sent its end while we waited for the lock. */
+  if (_kt_core_blob_have (core, sha256, have))
+    {
+      unlink (path);
+      close (fd);
+      return *whole = TRUE;
+    }
   if (fstat (fd, &st) != 0 || offset != st.st_size)
     {
       *have = st.st_size;
@@ -373,30 +557,96 @@ append (KtCore *core,
   else if (lseek (fd, offset, SEEK_SET) == offset && write_all (fd, data, len, error))
     {
       *have = offset + (gint64) len;
-      done = TRUE;
-      /* Without a size, being whole is only to be found out by trying. */
-      if (size < 0 ? !is_part : *have == size)
-        {
-          gboolean fits = hash_matches (fd, sha256, error);
-
-          if (error != NULL && *error != NULL)
-            done = FALSE;
-          else if (fits)
-            *whole = done = move_whole (core, fd, path, sha256, error);
-          else if (size >= 0)
-            {
-              done = FALSE;
-              unlink (path);
-              g_set_error (
-                error, KT_ERROR, KT_ERROR_INVALID,
-                "The attachment's content is not what its name says: send it again from the beginning");
-            }
-        }
+      done = take_in (core, fd, path, sha256, offset == 0, *have, size, is_part, whole, error);
     }
   else if (error != NULL && *error == NULL)
     set_system_error (error, errno, "The attachment cannot be stored");
   close (fd);
   return done;
+}
+
+/* ---- what nobody goes on sending ---- */
+
+typedef struct
+{
+  char *path;
+  gint64 age_s, size;
+} Part;
+
+static void
+part_clear (gpointer data)
+{
+  g_free (((Part *) data)->path);
+}
+
+static int
+older_first (gconstpointer a, gconstpointer b)
+{
+  gint64 x = ((const Part *) a)->age_s, y = ((const Part *) b)->age_s;
+
+  return x > y ? -1 : x < y;
+}
+
+/* Not one that is being written to: its lock says so. */
+static gboolean
+drop_part (const char *path)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  gboolean dropped = FALSE;
+
+  if (fd < 0)
+    return FALSE;
+  if (flock (fd, LOCK_EX | LOCK_NB) == 0)
+    dropped = unlink (path) == 0;
+  close (fd);
+  return dropped;
+}
+
+guint
+kt_core_drop_old_parts (KtCore *core, gint64 age_s, gint64 most, gint64 grace_s)
+{
+  g_autofree char *folder = NULL;
+  g_autoptr (GDir) dir = NULL;
+  g_autoptr (GArray) parts = g_array_new (FALSE, TRUE, sizeof (Part));
+  gint64 now, sum = 0;
+  const char *name;
+  guint dropped = 0;
+
+  g_return_val_if_fail (core != NULL, 0);
+
+  g_array_set_clear_func (parts, part_clear);
+  folder = g_build_filename (core->dir, "blobs", "part", NULL);
+  dir = g_dir_open (folder, 0, NULL);
+  now = core->env->now_us (core->env->data) / G_USEC_PER_SEC;
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      Part part = { g_build_filename (folder, name, NULL), 0, 0 };
+      struct stat st;
+
+      if (stat (part.path, &st) != 0)
+        {
+          g_free (part.path);
+          continue;
+        }
+      part.age_s = MAX (now - (gint64) st.st_mtime, 0);
+      part.size = (gint64) st.st_blocks * 512;
+      sum += part.size;
+      g_array_append_val (parts, part);
+    }
+  g_array_sort (parts, older_first);
+  for (guint i = 0; i < parts->len; i++)
+    {
+      const Part *part = &g_array_index (parts, Part, i);
+
+      if (part->age_s < grace_s || (part->age_s < age_s && sum <= most))
+        break;
+      if (drop_part (part->path))
+        {
+          sum -= part->size;
+          dropped++;
+        }
+    }
+  return dropped;
 }
 
 KtReply *
@@ -421,6 +671,9 @@ _kt_core_blob_put (KtCore *core, const KtActor *actor, const KtRequest *request)
         return _kt_reply_error (error);
       hint = expected >= 0 && offset + length < expected;
     }
+  /* A new one may need the room of what nobody goes on with. */
+  if (offset == 0)
+    kt_core_drop_old_parts (core, KT_PART_AGE_S, KT_PART_BYTES, KT_PART_GRACE_S);
   if (!append (core, request->rest, offset, size, hint, request->body, &have, &whole, &error)
       || (whole && !tell_records (core, request->rest, &error)))
     return _kt_reply_error (error);

@@ -41,6 +41,12 @@ KtCore   *kt_core_open  (const char *dir, const KtEnv *env, GError **error);
 void      kt_core_close (KtCore *core);
 /* Never fails: errors are replies. Checks token, limits, access. LIVE is the front's business. */
 KtReply  *kt_core_handle (KtCore *core, const KtRequest *request);
+/* Half uploads that nobody added to for @age_s seconds go; then the oldest until all take at most @most bytes of disk; none that was
+ * added to within @grace_s or is being written to. Returns how many. kontor-server does it by itself. */
+#define KT_PART_AGE_S   (7 * 24 * 3600)
+#define KT_PART_GRACE_S 3600
+#define KT_PART_BYTES   (G_GINT64_CONSTANT (16) * 1024 * 1024 * 1024)
+guint     kt_core_drop_old_parts (KtCore *core, gint64 age_s, gint64 most, gint64 grace_s);
 /* Newest committed seq, cheaply (for hints). */
 gint64    kt_core_seq    (KtCore *core);
 KtDb     *kt_core_db     (KtCore *core);

@@ -207,6 +207,8 @@ make_job (KtFront *front,
             {
               job->request->range_start = start;
               job->range_end = end < G_MAXINT64 - 1 ? end : -1;
+              if (job->range_end >= start)
+                job->request->range_length = job->range_end - start + 1;
             }
         }
     }

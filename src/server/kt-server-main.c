@@ -230,6 +230,7 @@ take_up_schema (const Options *options, GError **error)
     return FALSE;
   if (said != NULL)
     fprintf (stderr, "kontor-server: %s.\n", said);
+  kt_core_drop_old_parts (core, KT_PART_AGE_S, KT_PART_BYTES, KT_PART_GRACE_S);
   return TRUE;
 }
 

@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_BLOB_BYTES (G_GINT64_CONSTANT (4) * 1024 * 1024 * 1024)
+#define MAX_BLOB_BYTES (G_GINT64_CONSTANT (64) * 1024 * 1024 * 1024) /* the server's limit, too */
 #define CHUNK (256 * 1024)
 
-static gboolean
-is_sha256 (const char *text)
+gboolean
+_kt_local_is_sha256 (const char *text)
 {
-  return strlen (text) == 64 && strspn (text, "0123456789abcdef") == 64;
+  return text != NULL && strlen (text) == 64 && strspn (text, "0123456789abcdef") == 64;
 }
 
 static gboolean
@@ -45,7 +45,7 @@ kt_local_blob_path (KtLocal *local, const char *sha256)
 {
   char folder[3] = { 0 };
 
-  g_return_val_if_fail (sha256 != NULL && is_sha256 (sha256), NULL);
+  g_return_val_if_fail (sha256 != NULL && _kt_local_is_sha256 (sha256), NULL);
 
   memcpy (folder, sha256, 2);
   return g_build_filename (local->dir, "blobs", folder, sha256, NULL);
@@ -57,7 +57,7 @@ kt_local_blob_have (KtLocal *local, const char *sha256, gint64 *size)
   g_autofree char *path = NULL;
   GStatBuf st;
 
-  if (sha256 == NULL || !is_sha256 (sha256))
+  if (sha256 == NULL || !_kt_local_is_sha256 (sha256))
     return FALSE;
   path = kt_local_blob_path (local, sha256);
   if (g_stat (path, &st) != 0 || !S_ISREG (st.st_mode))
@@ -110,7 +110,7 @@ copy (int from,
       *size += n;
       if (*size > MAX_BLOB_BYTES)
         {
-          g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "%s is larger than 4 GiB", path);
+          g_set_error (error, KT_ERROR, KT_ERROR_LIMIT, "%s is larger than 64 GiB", path);
           return FALSE;
         }
       if (g_cancellable_set_error_if_cancelled (cancellable, error))

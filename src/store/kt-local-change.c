@@ -9,6 +9,8 @@
 
 #include "kt-local-private.h"
 
+#include <string.h>
+
 /* A GArray's own reference count is not what we count. */
 typedef struct
 {
@@ -175,6 +177,19 @@ update_row (KtLocal *local, const KtRecord *before, KtRecord *after, GError **er
   return kt_table_update (local->db, patch, &after->id, after->rev, error);
 }
 
+/* A `file`, or a record that changes hands. */
+static gboolean
+concerns_blobs (KtLocal *local, const KtRecord *before, const KtRecord *after)
+{
+  const KtRecord *record = after != NULL ? after : before;
+  const KtPlan *plan = _kt_local_plan (local, record->object);
+  const KtField *owner = plan != NULL ? plan->owner : NULL;
+
+  return strcmp (record->object->name, "file") == 0
+         || (owner != NULL && before != NULL && after != NULL && before->object == after->object
+             && !kt_value_equal (&before->values[owner->index], &after->values[owner->index]));
+}
+
 gboolean
 _kt_local_show (KtLocal *local,
                 const KtRecord *before,
@@ -207,6 +222,8 @@ _kt_local_show (KtLocal *local,
     return FALSE;
   if (!_kt_local_index (local, before, after, error)
       || (!by_me && !_kt_local_news_record (local, before, after, error)))
+    return FALSE;
+  if (concerns_blobs (local, before, after) && !_kt_local_blobs_stir (local, error))
     return FALSE;
   if (changes != NULL)
     _kt_changes_add (changes, before, after, by_me);

@@ -49,6 +49,7 @@ typedef struct
   GArray         *terms;           /* KtTermField */
   GPtrArray      *formulas;        /* const KtField* with `from` */
   gboolean        computes;        /* any formula */
+  const KtField  *owner;           /* or NULL */
   char           *key_insert;
   char           *key_delete;
 } KtPlan;
@@ -234,7 +235,14 @@ gboolean  _kt_local_retry_in     (KtLocal *local, gint64 no, KtChanges *changes,
 gboolean  _kt_local_news_verdict (KtLocal *local, const KtVerdict *verdict, GError **error);
 gboolean  _kt_local_news_record  (KtLocal *local, const KtRecord *before, const KtRecord *after, GError **error);
 
-/* ---- kt-local-blob.c, kt-local-check.c ---- */
+/* ---- kt-local-blob.c, kt-local-blob-rule.c, kt-local-blob-part.c ---- */
+gboolean  _kt_local_is_sha256    (const char *text);
+gboolean  _kt_local_is_stale     (const char *path, gint64 age_us);   /* not written to for that long */
+/* Attachments are looked at again. In a write transaction. */
+gboolean  _kt_local_blobs_stir   (KtLocal *local, GError **error);
+GPtrArray *_kt_local_blob_places (KtLocal *local, GError **error);    /* KtBlobPlace* of all, best first; in a transaction */
+
+/* ---- kt-local-check.c ---- */
 void      _kt_local_export_unsent (KtDb *db, const char *path, gboolean *exported);
 
 G_END_DECLS

@@ -597,6 +597,8 @@ end_last (Pull *pull, GError **error)
     pull->changes->set->outbox = TRUE;
   if (!local->ready)
     pull->changes->set->everything = TRUE;
+  if (!local->ready && !_kt_local_blobs_stir (local, error))
+    return FALSE;
   return kt_db_exec (local->db,
                      "DELETE FROM kt_meta WHERE key IN ('kt:stage_cursor', 'kt:stage_all')", error)
          && _kt_local_put_meta (local, "kt:cursor", pull->page->cursor, error)

@@ -134,6 +134,7 @@ plan_new (const KtObject *object)
   KtPlan *plan = g_new0 (KtPlan, 1);
 
   plan->object = object;
+  plan->owner = kt_object_field (object, "owner");
   plan_keys (plan);
   plan_terms (plan);
   plan->formulas = g_ptr_array_new ();

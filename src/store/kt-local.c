@@ -49,6 +49,7 @@ static const KtMigration migrations[] = {
     "CREATE TABLE kt_bare (name TEXT PRIMARY KEY, sql TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kt_history (id BLOB PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kt_blob (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE kt_pin (id BLOB PRIMARY KEY) WITHOUT ROWID;"
     "CREATE VIRTUAL TABLE kt_search USING fts5 (title, body, keys, content='', prefix='2 3',"
     "  tokenize=\"unicode61 remove_diacritics 0\");",
     NULL },
@@ -601,7 +602,7 @@ forget_everything (KtLocal *local, GError **error)
          && kt_db_exec (
            local->db,
            "DELETE FROM kt_outbox; DELETE FROM kt_outbox_op; DELETE FROM kt_done; DELETE FROM kt_shadow;"
-           "DELETE FROM kt_settled;"
+           "DELETE FROM kt_settled; DELETE FROM kt_pin;"
            "DELETE FROM kt_stage; DELETE FROM kt_history; DELETE FROM kt_blob;"
            "DELETE FROM kt_meta WHERE key IN ('kt:cursor', 'kt:seq', 'kt:epoch', 'kt:ready',"
            "  'kt:stage_cursor', 'kt:stage_all', 'kt:next_number', 'kt:wipe', 'kt:settled', 'kt:common',"

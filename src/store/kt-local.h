@@ -202,12 +202,53 @@ gboolean   kt_local_keep_history (KtLocal *local, const KtId *record, const char
 char      *kt_local_get_history  (KtLocal *local, const KtId *record, GError **error);                   /* JSON array text or NULL */
 
 /* ---- blobs: attachments by content ---- */
-/* Copies @path in (verified, deduplicated, atomic rename). Limit 4 GiB. */
+/* Copies @path in (verified, deduplicated, atomic rename). Limit 64 GiB. */
 gboolean   kt_local_blob_add  (KtLocal *local, const char *path, char **sha256, gint64 *size, GCancellable *cancellable, GError **error);
 char      *kt_local_blob_path (KtLocal *local, const char *sha256);          /* where it is or would be */
 gboolean   kt_local_blob_have (KtLocal *local, const char *sha256, gint64 *size);
 GPtrArray *kt_local_blobs_to_send (KtLocal *local, GError **error);          /* sha256 texts of own `file` records not yet stored on the server */
 gboolean   kt_local_blob_sent (KtLocal *local, const char *sha256, GError **error);
+
+/* Which attachments shall be here without being asked for: none; those that the user made or that hang on a record the user owns; all. One
+ * by one up to @each bytes, together up to @total; pinned ones whatever their size. At first: mine, 25 MiB, 1 GiB. */
+typedef enum { KT_BLOB_NONE, KT_BLOB_MINE, KT_BLOB_ALL } KtBlobRule;
+typedef struct { KtBlobRule rule; gint64 each, total; } KtBlobPolicy;
+const char *kt_blob_rule_word (KtBlobRule rule);                             /* "none", "mine", "all" */
+gboolean   kt_blob_rule_from_word (const char *word, KtBlobRule *out);
+gboolean   kt_local_blob_policy (KtLocal *local, KtBlobPolicy *out, GError **error);
+/* What the new rule does not keep leaves the disk. INVALID. */
+gboolean   kt_local_set_blob_policy (KtLocal *local, const KtBlobPolicy *policy, GError **error);
+/* Keeps the attachments of a record, or one `file`, on this device. */
+gboolean   kt_local_pin    (KtLocal *local, const KtId *id, gboolean pinned, GError **error);
+gboolean   kt_local_pinned (KtLocal *local, const KtId *id);
+typedef enum { KT_BLOB_PINNED, KT_BLOB_OWN, KT_BLOB_OTHER } KtBlobRank;
+typedef struct
+{
+  char      *sha256;
+  gint64     size;       /* bytes; -1: the record does not say */
+  gint64     part;       /* bytes of it that are here, while it is not whole */
+  KtBlobRank rank;
+  guint      order;      /* among all, newest of a rank first */
+  gboolean   here, wanted, stored /* the server has it */, unsent;
+} KtBlobPlace;
+void       kt_blob_place_free (KtBlobPlace *place);
+/* What is to be fetched, in that order: KtBlobPlace*, at most @limit (0: all). Reads a list of all attachments. */
+GPtrArray *kt_local_blobs_wanted (KtLocal *local, guint limit, GError **error);
+/* Whether it is worth asking: something has changed since kt_local_blobs_settled. Cheap. */
+gboolean   kt_local_blobs_due    (KtLocal *local);
+gboolean   kt_local_blobs_settled (KtLocal *local, GError **error);
+/* Takes off the disk what no rule keeps any more and no live `file` record names, never what the server does not have. *freed: bytes; may be NULL. */
+gboolean   kt_local_blobs_tidy   (KtLocal *local, gint64 *freed, GError **error);
+
+/* An attachment on its way here. The part grows at its end, whoever began it; a piece that begins earlier cuts it there. Errors: BUSY (another process fetches it), FULL, IO, CONFLICT (a gap). */
+gint64     kt_local_blob_part       (KtLocal *local, const char *sha256);    /* bytes that are here; 0 */
+gboolean   kt_local_blob_part_write (KtLocal *local, const char *sha256, gint64 offset, GBytes *piece, GError **error);
+/* Reads at most @max bytes from *at on into @sum; moves *at. */
+gboolean   kt_local_blob_part_hash  (KtLocal *local, const char *sha256, GChecksum *sum, gint64 *at, gsize max, GError **error);
+/* Gives it its name when @found, the SHA-256 of the part, is what it should be; else it is thrown away (SERVER). */
+gboolean   kt_local_blob_part_finish (KtLocal *local, const char *sha256, const char *found, GError **error);
+/* Notes that a whole one is in its place. */
+gboolean   kt_local_blob_arrived    (KtLocal *local, const char *sha256, GError **error);
 
 /* Integrity: SQLite check, I1–I4, every record in the full-text index. Problems as sentences; empty: well. */
 GPtrArray *kt_local_check (KtLocal *local, gboolean thorough, GError **error);

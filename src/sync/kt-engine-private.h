@@ -68,6 +68,16 @@ struct _KtEngine
   char *blob;
   gint64 blob_offset, blob_size;
   GHashTable *blobs_left_out; /* in this round */
+  gboolean asked_again;       /* where the server stands with this upload, after it did not fit */
+  guint waits;                /* for the server to check what has all arrived */
+
+  /* the attachment that is being fetched */
+  GPtrArray *wanted_blobs;    /* KtBlobPlace*: what is left of the list; NULL: to be asked for */
+  KtBlobPlace *getting;       /* NULL: none; `part` follows what is here */
+  GChecksum *sum;             /* of its first `summed` bytes */
+  gint64 summed;
+  gboolean skip_get;
+  GHashTable *blobs_missing;  /* the server has not got them, since this engine was made */
 
   char *rejected; /* the token that was no longer good */
 };
@@ -81,5 +91,21 @@ void     _kt_engine_fail       (KtEngine *engine, KtLocal *local, const GError *
 void     _kt_engine_leave_out  (KtEngine *engine, const GError *problem);
 void     _kt_engine_speed_up   (KtEngine *engine);
 void     _kt_engine_slow_down  (KtEngine *engine);
+KtRequest *_kt_engine_ask      (KtEngine *engine, KtEndpoint endpoint, const char *token, gint64 now_us);
+/* Everything that could be sent is sent, everything pulled. */
+gboolean _kt_engine_end_round  (KtEngine *engine, KtLocal *local, gint64 now_us, GError **error);
+
+/* ---- kt-engine-reply.c ---- */
+KtJson  *_kt_engine_reply_json  (KtReply *reply);
+gboolean _kt_engine_set_nonsense (GError **error, const char *what);    /* SERVER; FALSE */
+
+/* ---- kt-engine-blob.c ---- */
+KtRequest *_kt_engine_ask_blob_stat (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GError **error);
+KtRequest *_kt_engine_ask_blob_put  (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us);
+/* *wait_us 1: nothing to send, ask again at once: a piece of long work was done. */
+KtRequest *_kt_engine_ask_blob_get  (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, gint64 *wait_us, GError **error);
+gboolean _kt_engine_take_blob_state (KtEngine *engine, KtLocal *local, KtReply *reply, GError **local_failure, GError **error);
+gboolean _kt_engine_take_blob_piece (KtEngine *engine, KtLocal *local, KtReply *reply, GError **local_failure, GError **error);
+void     _kt_engine_drop_getting    (KtEngine *engine);
 
 G_END_DECLS

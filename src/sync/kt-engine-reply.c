@@ -15,8 +15,8 @@
 
 /* ---- replies ---- */
 
-static KtJson *
-reply_json (KtReply *reply)
+KtJson *
+_kt_engine_reply_json (KtReply *reply)
 {
   gsize len = 0;
   gconstpointer data = reply->body != NULL ? g_bytes_get_data (reply->body, &len) : NULL;
@@ -24,8 +24,8 @@ reply_json (KtReply *reply)
   return len > 0 ? kt_json_parse (data, (gssize) len, NULL) : NULL;
 }
 
-static gboolean
-set_nonsense (GError **error, const char *what)
+gboolean
+_kt_engine_set_nonsense (GError **error, const char *what)
 {
   g_set_error (error, KT_ERROR, KT_ERROR_SERVER,
                "The server's answer to %s cannot be understood; it is asked again later", what);
@@ -223,7 +223,7 @@ take_page (KtEngine *engine,
   gint64 rows;
 
   if (reply->body == NULL || schema == NULL)
-    return set_nonsense (error, "a pull");
+    return _kt_engine_set_nonsense (error, "a pull");
 
   rows = count_rows (reply->body);
   page = kt_page_open (schema, g_steal_pointer (&reply->body), error);
@@ -267,37 +267,6 @@ take_page (KtEngine *engine,
 }
 
 static gboolean
-take_blob_state (KtEngine *engine,
-                 KtLocal *local,
-                 KtReply *reply,
-                 GError **local_failure,
-                 GError **error)
-{
-  g_autoptr (KtJson) json = reply_json (reply);
-  gint64 have = kt_json_get_int (json, "have", -1);
-
-  if (have < 0)
-    return set_nonsense (error, "an attachment");
-  if (kt_json_get_bool (json, "whole", FALSE))
-    {
-      if (!kt_local_blob_sent (local, engine->blob, local_failure))
-        return FALSE;
-      /* The server now says of the record that it is stored: worth a look before the round ends. */
-      engine->wanted |= engine->state == KT_ENGINE_BLOB_PUT;
-      _kt_engine_fire (engine, engine->state == KT_ENGINE_BLOB_STAT ? EVENT_MORE : EVENT_ANSWERED);
-      return TRUE;
-    }
-  /* All of it arrived and it is still not whole: what the server holds is not what was meant. */
-  if (have > engine->blob_size
-      || (engine->state == KT_ENGINE_BLOB_PUT && have <= engine->blob_offset
-          && engine->blob_size > 0))
-    return set_nonsense (error, "an attachment");
-  engine->blob_offset = have;
-  _kt_engine_fire (engine, engine->state == KT_ENGINE_BLOB_STAT ? EVENT_ANSWERED : EVENT_MORE);
-  return TRUE;
-}
-
-static gboolean
 take_reply (KtEngine *engine,
             KtLocal *local,
             KtReply *reply,
@@ -317,7 +286,9 @@ take_reply (KtEngine *engine,
       return take_page (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_BLOB_STAT:
     case KT_ENGINE_BLOB_PUT:
-      return take_blob_state (engine, local, reply, local_failure, error);
+      return _kt_engine_take_blob_state (engine, local, reply, local_failure, error);
+    case KT_ENGINE_BLOB_GET:
+      return _kt_engine_take_blob_piece (engine, local, reply, local_failure, error);
     case KT_ENGINE_IDLE:
     case KT_ENGINE_WAIT:
     case KT_ENGINE_SIGNED_OUT:
@@ -429,6 +400,30 @@ take_refusal (KtEngine *engine,
       engine->cursor_dropped = TRUE;
       _kt_engine_fire (engine, EVENT_MORE);
       return TRUE;
+    }
+
+  /* The server stands elsewhere with this upload than it said: it is asked, once. */
+  if (engine->state == KT_ENGINE_BLOB_PUT && reply->status == 409 && !engine->asked_again)
+    {
+      engine->asked_again = TRUE;
+      _kt_engine_fire (engine, EVENT_OWN);
+      return TRUE;
+    }
+
+  /* What a record says is stored and is not: nothing to wait for until the record changes. */
+  if (engine->state == KT_ENGINE_BLOB_GET && reply->status == 404)
+    {
+      g_hash_table_add (engine->blobs_missing, g_strdup (engine->getting->sha256));
+      _kt_engine_drop_getting (engine);
+      _kt_engine_fire (engine, EVENT_OWN);
+      return TRUE;
+    }
+  /* The part is longer than the server's: it cannot be of the same. */
+  if (engine->state == KT_ENGINE_BLOB_GET && reply->status == 416)
+    {
+      g_autoptr (GBytes) nothing = g_bytes_new (NULL, 0);
+
+      kt_local_blob_part_write (local, engine->getting->sha256, 0, nothing, NULL);
     }
 
   if (engine->state == KT_ENGINE_PUSH && reply->status == 409)

@@ -52,7 +52,7 @@ static const struct
 
   { KT_ENGINE_BLOB_STAT, EVENT_ANSWERED, KT_ENGINE_BLOB_PUT },
   { KT_ENGINE_BLOB_STAT, EVENT_MORE, KT_ENGINE_BLOB_STAT }, /* the server has this one */
-  { KT_ENGINE_BLOB_STAT, EVENT_EMPTY, KT_ENGINE_IDLE },
+  { KT_ENGINE_BLOB_STAT, EVENT_EMPTY, KT_ENGINE_BLOB_GET },
   { KT_ENGINE_BLOB_STAT, EVENT_POKED, KT_ENGINE_PUSH }, /* records go first */
   { KT_ENGINE_BLOB_STAT, EVENT_OWN, KT_ENGINE_BLOB_STAT },
   { KT_ENGINE_BLOB_STAT, EVENT_EPOCH, KT_ENGINE_PUSH },
@@ -66,6 +66,14 @@ static const struct
   { KT_ENGINE_BLOB_PUT, EVENT_EPOCH, KT_ENGINE_PUSH },
   { KT_ENGINE_BLOB_PUT, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_BLOB_PUT, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
+
+  { KT_ENGINE_BLOB_GET, EVENT_MORE, KT_ENGINE_BLOB_GET },
+  { KT_ENGINE_BLOB_GET, EVENT_EMPTY, KT_ENGINE_IDLE },
+  { KT_ENGINE_BLOB_GET, EVENT_POKED, KT_ENGINE_PUSH },
+  { KT_ENGINE_BLOB_GET, EVENT_OWN, KT_ENGINE_BLOB_GET },
+  { KT_ENGINE_BLOB_GET, EVENT_EPOCH, KT_ENGINE_PUSH },
+  { KT_ENGINE_BLOB_GET, EVENT_FAILED, KT_ENGINE_WAIT },
+  { KT_ENGINE_BLOB_GET, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
   { KT_ENGINE_WAIT, EVENT_TIME, KT_ENGINE_SCHEMA },
   { KT_ENGINE_WAIT, EVENT_FAILED, KT_ENGINE_WAIT },
@@ -107,6 +115,7 @@ kt_engine_new (void)
   engine->push_bytes = PUSH_FIRST;
   engine->piece = KT_SYNC_BLOB_PIECE;
   engine->blobs_left_out = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  engine->blobs_missing = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   return engine;
 }
 
@@ -118,6 +127,9 @@ kt_engine_free (KtEngine *engine)
   g_clear_error (&engine->status.problem);
   g_clear_error (&engine->problem);
   g_clear_pointer (&engine->blobs_left_out, g_hash_table_unref);
+  g_clear_pointer (&engine->blobs_missing, g_hash_table_unref);
+  _kt_engine_drop_getting (engine);
+  g_clear_pointer (&engine->wanted_blobs, g_ptr_array_unref);
   g_free (engine->blob);
   g_free (engine->token);
   g_free (engine->rejected);
@@ -160,6 +172,8 @@ begin_round (KtEngine *engine)
   engine->skip_push = FALSE;
   engine->skip_pull = FALSE;
   engine->schemas = 0;
+  engine->skip_get = FALSE;
+  g_clear_pointer (&engine->wanted_blobs, g_ptr_array_unref);
   g_clear_error (&engine->problem);
   g_hash_table_remove_all (engine->blobs_left_out);
 }
@@ -233,6 +247,11 @@ _kt_engine_leave_out (KtEngine *engine, const GError *problem)
     case KT_ENGINE_BLOB_PUT:
       g_hash_table_add (engine->blobs_left_out, g_steal_pointer (&engine->blob));
       break;
+    case KT_ENGINE_BLOB_GET:
+      if (engine->getting != NULL)
+        g_hash_table_add (engine->blobs_left_out, g_strdup (engine->getting->sha256));
+      _kt_engine_drop_getting (engine);
+      break;
     default:
       break;
     }
@@ -240,8 +259,8 @@ _kt_engine_leave_out (KtEngine *engine, const GError *problem)
 }
 
 /* Everything that could be sent is sent, everything pulled. */
-static gboolean
-end_round (KtEngine *engine, KtLocal *local, gint64 now_us, GError **error)
+gboolean
+_kt_engine_end_round (KtEngine *engine, KtLocal *local, gint64 now_us, GError **error)
 {
   KtOutboxCounts counts = { 0 };
 
@@ -290,6 +309,7 @@ _kt_engine_speed_up (KtEngine *engine)
         engine->pull_rows = engine->pull_rows >= PULL_MOST ? 0 : engine->pull_rows * 2;
       break;
     case KT_ENGINE_BLOB_PUT:
+    case KT_ENGINE_BLOB_GET:
       engine->piece = MIN (engine->piece * 2, KT_SYNC_BLOB_PIECE);
       break;
     default:
@@ -310,6 +330,7 @@ _kt_engine_slow_down (KtEngine *engine)
         engine->pull_rows == 0 ? PULL_FIRST : MAX (engine->pull_rows / 2, PULL_LEAST);
       break;
     case KT_ENGINE_BLOB_PUT:
+    case KT_ENGINE_BLOB_GET:
       engine->piece = MAX (engine->piece / 2, PIECE_LEAST);
       break;
     default:
@@ -319,8 +340,8 @@ _kt_engine_slow_down (KtEngine *engine)
 
 /* ---- asking ---- */
 
-static KtRequest *
-ask (KtEngine *engine, KtEndpoint endpoint, const char *token, gint64 now_us)
+KtRequest *
+_kt_engine_ask (KtEngine *engine, KtEndpoint endpoint, const char *token, gint64 now_us)
 {
   KtRequest *request = kt_request_new (endpoint);
 
@@ -343,7 +364,7 @@ ask_schema (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us)
       _kt_engine_fire (engine, EVENT_READY);
       return NULL;
     }
-  request = ask (engine, KT_ENDPOINT_SCHEMA, token, now_us);
+  request = _kt_engine_ask (engine, KT_ENDPOINT_SCHEMA, token, now_us);
   if (schema != NULL)
     request->etag = g_strdup (kt_schema_digest (schema));
   return request;
@@ -369,7 +390,7 @@ ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       _kt_engine_fire (engine, engine->at_head || engine->skip_pull ? EVENT_SETTLED : EVENT_EMPTY);
       return NULL;
     }
-  request = ask (engine, KT_ENDPOINT_PUSH, token, now_us);
+  request = _kt_engine_ask (engine, KT_ENDPOINT_PUSH, token, now_us);
   request->body = kt_push_wrap (&identity->device, &identity->epoch, mutations);
   return request;
 }
@@ -377,7 +398,7 @@ ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
 static KtRequest *
 ask_device (KtEngine *engine, const char *token, gint64 now_us)
 {
-  KtRequest *request = ask (engine, KT_ENDPOINT_DEVICE, token, now_us);
+  KtRequest *request = _kt_engine_ask (engine, KT_ENDPOINT_DEVICE, token, now_us);
 
   request->body = kt_new_device_ask (g_get_host_name ());
   return request;
@@ -401,7 +422,7 @@ ask_pull (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       g_propagate_error (error, g_steal_pointer (&failure));
       return NULL;
     }
-  request = ask (engine, KT_ENDPOINT_PULL, token, now_us);
+  request = _kt_engine_ask (engine, KT_ENDPOINT_PULL, token, now_us);
   /* A cursor says by itself which life it is of. */
   if (cursor != NULL)
     kt_request_set_query (request, "cursor", cursor);
@@ -419,98 +440,6 @@ ask_pull (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       g_snprintf (limit, sizeof limit, "%u", engine->pull_rows);
       kt_request_set_query (request, "limit", limit);
     }
-  return request;
-}
-
-static KtRequest *
-ask_blob_stat (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GError **error)
-{
-  g_autoptr (GPtrArray) hashes = NULL;
-  KtRequest *request;
-
-  g_clear_pointer (&engine->blob, g_free);
-  if (engine->wanted)
-    {
-      engine->wanted = FALSE;
-      engine->at_head = FALSE;
-      _kt_engine_fire (engine, EVENT_POKED);
-      return NULL;
-    }
-  hashes = kt_local_blobs_to_send (local, error);
-  if (hashes == NULL)
-    return NULL;
-  for (guint i = 0; i < hashes->len && engine->blob == NULL; i++)
-    {
-      const char *hash = g_ptr_array_index (hashes, i);
-
-      if (!g_hash_table_contains (engine->blobs_left_out, hash)
-          && kt_local_blob_have (local, hash, &engine->blob_size))
-        engine->blob = g_strdup (hash);
-    }
-  if (engine->blob == NULL)
-    {
-      end_round (engine, local, now_us, error);
-      return NULL;
-    }
-  request = ask (engine, KT_ENDPOINT_BLOB_STAT, token, now_us);
-  request->rest = g_strdup (engine->blob);
-  return request;
-}
-
-static GBytes *
-read_piece (const char *path, gint64 offset, gsize max, GError **error)
-{
-  g_autoptr (GFile) file = g_file_new_for_path (path);
-  g_autoptr (GFileInputStream) stream = g_file_read (file, NULL, error);
-  g_autofree guint8 *piece = NULL;
-  gsize len;
-
-  if (stream == NULL || !g_seekable_seek (G_SEEKABLE (stream), offset, G_SEEK_SET, NULL, error))
-    return NULL;
-  if (max == 0)
-    return g_bytes_new (NULL, 0); /* an empty file: no buffer to read into */
-  piece = g_malloc (max);
-  if (!g_input_stream_read_all (G_INPUT_STREAM (stream), piece, max, &len, NULL, error))
-    return NULL;
-  return g_bytes_new_take (g_steal_pointer (&piece), len);
-}
-
-static KtRequest *
-ask_blob_put (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us)
-{
-  g_autofree char *path = NULL;
-  g_autoptr (GBytes) piece = NULL;
-  g_autoptr (GError) failure = NULL;
-  KtRequest *request;
-  char number[32];
-
-  if (engine->wanted)
-    {
-      engine->wanted = FALSE;
-      engine->at_head = FALSE;
-      _kt_engine_fire (engine, EVENT_POKED);
-      return NULL;
-    }
-  path = kt_local_blob_path (local, engine->blob);
-  piece = read_piece (path, engine->blob_offset,
-                      MIN (engine->piece, (gsize) MAX (engine->blob_size - engine->blob_offset, 0)),
-                      &failure);
-  if (piece == NULL || (g_bytes_get_size (piece) == 0 && engine->blob_offset < engine->blob_size))
-    {
-      g_autoptr (GError) problem = NULL;
-
-      problem = g_error_new (KT_ERROR, KT_ERROR_IO, "The attachment %.8s… cannot be read: %s",
-                             engine->blob, failure != NULL ? failure->message : "it was cut short");
-      _kt_engine_leave_out (engine, problem);
-      return NULL;
-    }
-  request = ask (engine, KT_ENDPOINT_BLOB_PUT, token, now_us);
-  request->rest = g_strdup (engine->blob);
-  g_snprintf (number, sizeof number, "%" G_GINT64_FORMAT, engine->blob_offset);
-  kt_request_set_query (request, "offset", number);
-  g_snprintf (number, sizeof number, "%" G_GINT64_FORMAT, engine->blob_size);
-  kt_request_set_query (request, "size", number);
-  request->body = g_steal_pointer (&piece);
   return request;
 }
 
@@ -598,10 +527,15 @@ kt_engine_next (KtEngine *engine,
           request = ask_pull (engine, local, token, monotonic_us, &failure);
           break;
         case KT_ENGINE_BLOB_STAT:
-          request = ask_blob_stat (engine, local, token, monotonic_us, &failure);
+          request = _kt_engine_ask_blob_stat (engine, local, token, monotonic_us, &failure);
           break;
         case KT_ENGINE_BLOB_PUT:
-          request = ask_blob_put (engine, local, token, monotonic_us);
+          request = _kt_engine_ask_blob_put (engine, local, token, monotonic_us);
+          break;
+        case KT_ENGINE_BLOB_GET:
+          request = _kt_engine_ask_blob_get (engine, local, token, monotonic_us, wait_us, &failure);
+          if (request == NULL && failure == NULL && *wait_us > 0)
+            return NULL;
           break;
 
         case KT_ENGINE_SIGNED_OUT:

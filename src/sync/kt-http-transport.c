@@ -396,7 +396,10 @@ make_message (KtHttpTransport *self, const KtRequest *request)
   /* Always a piece with an end: how much is held in memory is not left to the server. */
   if (request->range_start >= 0)
     soup_message_headers_set_range (headers, request->range_start,
-                                    request->range_start + KT_SYNC_BLOB_PIECE - 1);
+                                    request->range_start
+                                      + (request->range_length > 0 ? request->range_length
+                                                                   : KT_SYNC_BLOB_PIECE)
+                                      - 1);
   if (request->body != NULL)
     soup_message_set_request_body_from_bytes (
       message,

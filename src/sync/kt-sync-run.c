@@ -599,5 +599,6 @@ kt_sync_fetch_blob (KtLocal *local,
   if (token == NULL)
     return FALSE;
   path = kt_local_blob_path (local, sha256);
-  return _kt_blob_fetch (transport, token, path, sha256, size, cancellable, error);
+  return _kt_blob_fetch (transport, token, path, sha256, size, cancellable, error)
+         && kt_local_blob_arrived (local, sha256, error);
 }
