@@ -82,7 +82,11 @@ put_id (KtJsonWriter *json, const KtId *id)
 }
 
 static KtPageWriter *
-writer_new (const KtId *epoch, const char *mode, const char *schema_digest, gint64 rows_total)
+writer_new (const KtId *epoch,
+            const char *mode,
+            const char *schema_digest,
+            const char *access_digest,
+            gint64 rows_total)
 {
   KtPageWriter *writer;
 
@@ -96,6 +100,8 @@ writer_new (const KtId *epoch, const char *mode, const char *schema_digest, gint
   put_id (&writer->json, epoch);
   kt_json_put_string (&writer->json, "mode", mode);
   kt_json_put_string (&writer->json, "schema", schema_digest);
+  if (access_digest != NULL)
+    kt_json_put_string (&writer->json, "access", access_digest);
   if (rows_total >= 0)
     kt_json_put_int (&writer->json, "rows_total", rows_total);
   kt_json_end_object (&writer->json);
@@ -111,7 +117,20 @@ kt_page_writer_new (const KtId *epoch,
 {
   g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
 
-  return writer_new (epoch, snapshot ? "snapshot" : "changes", schema_digest, rows_total);
+  return kt_page_writer_new_for (epoch, snapshot, schema_digest, NULL, rows_total);
+}
+
+KtPageWriter *
+kt_page_writer_new_for (const KtId *epoch,
+                        gboolean snapshot,
+                        const char *schema_digest,
+                        const char *access_digest,
+                        gint64 rows_total)
+{
+  g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
+
+  return writer_new (epoch, snapshot ? "snapshot" : "changes", schema_digest, access_digest,
+                     rows_total);
 }
 
 KtPageWriter *
@@ -119,7 +138,7 @@ kt_page_writer_new_repair (const KtId *epoch, const char *schema_digest)
 {
   g_return_val_if_fail (epoch != NULL && schema_digest != NULL, NULL);
 
-  return writer_new (epoch, "repair", schema_digest, -1);
+  return writer_new (epoch, "repair", schema_digest, NULL, -1);
 }
 
 void
@@ -293,6 +312,7 @@ read_head (Page *self, const char *line, gsize len, GError **error)
   self->page.snapshot = mode[0] == 's';
   self->page.repair = mode[0] == 'r';
   self->page.schema_digest = g_strdup (digest);
+  self->page.access_digest = g_strdup (kt_json_get_string (json, "access", NULL));
   self->page.rows_total = kt_json_get_int (json, "rows_total", -1);
   return TRUE;
 }
@@ -417,6 +437,7 @@ kt_page_free (KtPage *page)
   g_free (self->cursor);
   g_string_free (self->scratch, TRUE);
   g_free (page->schema_digest);
+  g_free (page->access_digest);
   g_free (page->cursor);
   g_free (page->fields);
   g_free (page->values);

@@ -85,22 +85,28 @@ GError    *kt_reply_to_error   (const KtReply *reply);
 
 /* ---- cursor: opaque to clients. Its check is against accidents, not against people: the server compares user and
  * scope with those of the token (P8), and epoch before anything else (P10). ---- */
+#define KT_CURSOR_MAX_HELD 4
+typedef enum { KT_CURSOR_STAY, KT_CURSOR_LEAVE, KT_CURSOR_ENTER } KtCursorMove;
 typedef struct
 {
   KtId    epoch;
   gint64  seq;               /* all commits up to here are held */
-  guint64 scope;             /* version of what this user may see */
+  guint64 scope;             /* kt_rights_scope of what this user may see */
   KtId    user;
+  /* while what is held came by other scopes as well: which, and how far the way to this one has come */
+  guint   n_held;
+  guint64 held[KT_CURSOR_MAX_HELD];
+  KtCursorMove move;         /* with object and rid below */
   /* while a first pull is under way: seq above is where it started */
   gboolean snapshot;
-  guint   object;            /* number of the object being sent */
+  guint   object;            /* number of the object being sent; 0: none yet */
   gint64  rid;               /* last row sent of it */
 } KtCursor;
 char    *kt_cursor_encode (const KtCursor *cursor);                          /* base64url with a check; g_free */
 gboolean kt_cursor_decode (const char *text, KtCursor *out, GError **error); /* INVALID */
 
 /* ---- pull page: NDJSON, written row by row, read row by row ----
- *   {"page":1,"epoch":"…","mode":"snapshot"|"changes"|"repair","schema":"digest","rows_total":n?}
+ *   {"page":1,"epoch":"…","mode":"snapshot"|"changes"|"repair","schema":"digest","access":"digest"?,"rows_total":n?}
  *   {"object":"contact","fields":["first_name",…]}         a block: the rows after it are of this object
  *   ["id",rev,value,…]                                      a row, values in wire form by position; whole record: fields not listed are null
  *   {"gone":["contact","id",…]}                             pairs: records that leave this device (erased or out of scope)
@@ -113,6 +119,8 @@ typedef struct _KtPageWriter KtPageWriter;
 /* The page that answers POST /v1/rows: mode "repair", no cursor. */
 KtPageWriter *kt_page_writer_new_repair (const KtId *epoch, const char *schema_digest);
 KtPageWriter *kt_page_writer_new   (const KtId *epoch, gboolean snapshot, const char *schema_digest, gint64 rows_total);
+/* The same that names the access document it was made by. */
+KtPageWriter *kt_page_writer_new_for (const KtId *epoch, gboolean snapshot, const char *schema_digest, const char *access_digest, gint64 rows_total);
 /* Starts a block unless the last one was of the same object and fields. */
 void          kt_page_writer_block (KtPageWriter *writer, const KtObject *object, const KtField *const *fields, guint n_fields);
 void          kt_page_writer_row   (KtPageWriter *writer, const KtId *id, gint64 rev, const KtValue *values /* n_fields of the block, in order */);
@@ -129,6 +137,7 @@ typedef struct
   gboolean        snapshot;
   gboolean        repair;            /* single rows that were asked for: no cursor, not to be taken for a pull */
   char           *schema_digest;
+  char           *access_digest;     /* kt_rights_digest of what the page was made by; NULL: not told */
   gint64          rows_total;
   char           *cursor;            /* after END */
   gboolean        more;

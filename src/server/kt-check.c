@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "kt-core-private.h"
+#include "kt-scope.h"
 
 #include <string.h>
 
@@ -336,7 +336,8 @@ kt_core_check (KtCore *core, GError **error)
     return NULL;
   objects = kt_schema_objects (core->schema, &n);
   done =
-    check_books (&check, seq, error) && check_ledger (&check, error) && check_blobs (&check, error);
+    check_books (&check, seq, error) && check_ledger (&check, error) && check_blobs (&check, error)
+    && _kt_core_check_audience (core, problems, error);
   for (guint i = 0; i < n && done; i++)
     done =
       check_log (&check, objects[i], seq, error) && check_references (&check, objects[i], error)

@@ -15,7 +15,7 @@
 
 #include "config.h"
 
-#include "kt-core-private.h"
+#include "kt-scope.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,29 +91,33 @@ static gboolean
 may_read (KtCore *core, const KtActor *actor, const char *sha256, GError **error)
 {
   const KtObject *object = kt_schema_object (core->schema, "file");
-  g_autofree char *sql = NULL;
+  g_autoptr (GArray) rids = g_array_new (FALSE, FALSE, sizeof (gint64));
   KT_STMT_SCOPE *stmt = NULL;
-  KtStep step;
+  KtStep step = KT_STEP_DONE;
 
   if (object != NULL)
     {
-      sql = g_strdup_printf ("SELECT %s FROM \"o_file\" WHERE \"f_sha256\" = ?1",
-                             kt_table_columns (core->db, object, NULL));
-      stmt = kt_db_stmt (core->db, sql, error);
+      stmt = kt_db_stmt (core->db, "SELECT rid FROM \"o_file\" WHERE \"f_sha256\" = ?1", error);
       if (stmt == NULL)
         return FALSE;
       kt_stmt_bind_text (stmt, 1, sha256);
       while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
         {
-          g_autoptr (KtRecord) record = kt_table_read (stmt, 0, object);
-          char *reason = NULL;
+          gint64 rid = kt_stmt_int (stmt, 0);
 
-          if (kt_access_may (&actor->access, KT_MAY_READ, object, record, actor->locale, &reason))
-            return TRUE;
-          g_free (reason);
+          g_array_append_val (rids, rid);
         }
-      if (step == KT_STEP_ERROR)
+    }
+  if (step == KT_STEP_ERROR)
+    return FALSE;
+  for (guint i = 0; i < rids->len; i++)
+    {
+      gboolean sees;
+
+      if (!_kt_scope_sees (core, actor, object, g_array_index (rids, gint64, i), &sees, error))
         return FALSE;
+      if (sees)
+        return TRUE;
     }
   g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "There is no such attachment");
   return FALSE;

@@ -12,7 +12,7 @@
 
 #include "config.h"
 
-#include "kt-core-private.h"
+#include "kt-scope.h"
 
 #include <string.h>
 
@@ -23,6 +23,8 @@
 #define MAX_ROWS 1000 /* ids of one POST /v1/rows */
 
 /* ---- summing up ---- */
+
+#define SEEN_AT_ONCE 5000
 
 typedef struct
 {
@@ -82,46 +84,58 @@ sum_whole (KtCore *core, Sum *sum, GError **error)
   return kt_sql_scan (sql, sum->object, "o", sum->branch->bytes, sum->branch->n, sum_cells, sum, error);
 }
 
+typedef struct
+{
+  const KtActor *actor;
+  Sum *sum;
+} Seen;
+
+static gboolean
+sum_row (KtStmt *stmt, gpointer data)
+{
+  Seen *seen = data;
+  g_autoptr (KtRecord) record = NULL;
+  KtDigest one;
+  KtId id;
+
+  if (!kt_stmt_id (stmt, 1, &id) || !kt_digest_branch_has (seen->sum->branch, &id))
+    return TRUE;
+  record = kt_table_read (stmt, 0, seen->sum->object);
+  kt_access_cut (&seen->actor->access, record);
+  kt_digest_of (record, &one);
+  sum_one (seen->sum, &id, &one);
+  return TRUE;
+}
+
 /* Record by record, as the user sees them. */
 static gboolean
-sum_seen (KtCore *core, const KtActor *actor, KtSql *sql, Sum *sum, gboolean scoped, GError **error)
+sum_seen (KtCore *core, const KtActor *actor, Sum *sum, GError **error)
 {
-  KT_STMT_SCOPE *stmt = NULL;
-  KtStep step;
+  Seen seen = { actor, sum };
+  gint64 after = 0;
 
-  kt_sql_append (sql, "1=1");
-  stmt = kt_sql_stmt (sql, error);
-  if (stmt == NULL)
-    return FALSE;
-  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+  for (;;)
     {
-      g_autoptr (KtRecord) record = NULL;
-      KtDigest one;
-      KtId id;
+      g_autoptr (GArray) rids = _kt_scope_rids (core, _kt_actor_subscriptions (core, actor),
+                                                sum->object, after, SEEN_AT_ONCE, error);
 
-      if (!kt_stmt_id (stmt, 1, &id) || !kt_digest_branch_has (sum->branch, &id)
-          || !_kt_core_in_scope (stmt, sum->object, scoped))
-        continue;
-      record = kt_table_read (stmt, 0, sum->object);
-      kt_digest_of (record, &one);
-      sum_one (sum, &id, &one);
+      if (rids == NULL || !_kt_scope_load (core, sum->object, rids, sum_row, &seen, error))
+        return FALSE;
+      if (rids->len < SEEN_AT_ONCE)
+        return TRUE;
+      after = g_array_index (rids, gint64, rids->len - 1);
     }
-  return step == KT_STEP_DONE;
 }
 
 /* What the user may read of the branch. *whole: that is all of it. */
 static gboolean
 sum_up (KtCore *core, const KtActor *actor, Sum *sum, gboolean *whole, GError **error)
 {
-  g_autoptr (KtSql) sql = NULL;
-  gboolean scoped;
+  gboolean all = _kt_scope_whole (core, actor, sum->object);
 
-  sql = _kt_core_select_rows (core, actor, sum->object, &scoped, error);
-  if (sql == NULL)
-    return FALSE;
   if (whole != NULL)
-    *whole = !scoped;
-  return scoped ? sum_seen (core, actor, sql, sum, scoped, error) : sum_whole (core, sum, error);
+    *whole = all;
+  return all ? sum_whole (core, sum, error) : sum_seen (core, actor, sum, error);
 }
 
 static gboolean
@@ -131,12 +145,8 @@ may_read_all (KtCore *core,
               gboolean *whole,
               GError **error)
 {
-  g_autoptr (KtSql) sql = NULL;
-  gboolean scoped = TRUE;
-
-  sql = _kt_core_select_rows (core, actor, object, &scoped, error);
-  *whole = !scoped;
-  return sql != NULL;
+  *whole = _kt_scope_whole (core, actor, object);
+  return TRUE;
 }
 
 /* ---- what is kept ---- */

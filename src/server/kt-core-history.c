@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#include "kt-core-private.h"
+#include "kt-scope.h"
 
 #include <string.h>
 
@@ -89,8 +89,55 @@ put_row (KtJsonWriter *writer,
   kt_json_end_object (writer);
 }
 
+/* Old, new, mine and base of a masked field as the record itself would show them. */
+static KtJson *
+mask_change (const KtField *field, const KtJson *change)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  KtJsonWriter writer = KT_JSON_WRITER (text);
+
+  kt_json_begin_array (&writer);
+  for (guint i = 0; i < kt_json_length (change); i++)
+    {
+      g_auto (KtValue) value = KT_VALUE_INIT;
+      g_auto (KtValue) masked = KT_VALUE_INIT;
+
+      if (i == 2)
+        {
+          kt_json_add_string (&writer, kt_json_string (kt_json_at (change, i), NULL));
+          continue;
+        }
+      if (kt_value_load_json (field, kt_json_at (change, i), &value, NULL))
+        kt_access_mask (field, &value, &masked);
+      kt_value_to_json (&masked, &writer);
+    }
+  kt_json_end_array (&writer);
+  return kt_json_parse (text->str, (gssize) text->len, NULL);
+}
+
+/* What a review item quotes is of another record. */
+static gboolean
+is_quote (const KtField *field)
+{
+  static const char *const names[] = { "base", "mine", "theirs", "mutation", NULL };
+
+  return strcmp (field->object->name, "sync_conflict") == 0 && g_strv_contains (names, field->name);
+}
+
+static KtSight
+sight_of (const KtAccess *access, const KtField *field)
+{
+  if (field == NULL || access->admin)
+    return KT_SIGHT_CLEAR;
+  return is_quote (field) ? KT_SIGHT_HIDDEN : kt_access_sight (access, field);
+}
+
 static void
-put_entry (KtJsonWriter *writer, const Entry *entry, const char *user_name)
+put_entry (KtJsonWriter *writer,
+           const KtObject *object,
+           const KtAccess *access,
+           const Entry *entry,
+           const char *user_name)
 {
   g_autoptr (KtJson) changes = kt_json_parse (entry->changes, -1, NULL);
 
@@ -98,7 +145,16 @@ put_entry (KtJsonWriter *writer, const Entry *entry, const char *user_name)
   if (kt_json_length (changes) == 0)
     put_row (writer, entry, user_name, NULL, NULL);
   for (guint i = 0; i < kt_json_length (changes); i++)
-    put_row (writer, entry, user_name, kt_json_key_at (changes, i), kt_json_at (changes, i));
+    {
+      const KtField *field = kt_object_field (object, kt_json_key_at (changes, i));
+      KtSight sight = sight_of (access, field);
+      g_autoptr (KtJson) masked =
+        sight == KT_SIGHT_MASKED ? mask_change (field, kt_json_at (changes, i)) : NULL;
+
+      if (sight != KT_SIGHT_HIDDEN)
+        put_row (writer, entry, user_name, kt_json_key_at (changes, i),
+                 masked != NULL ? masked : kt_json_at (changes, i));
+    }
 }
 
 static void
@@ -119,8 +175,10 @@ read_entry (KtStmt *stmt, Entry *entry)
 
 static gboolean
 write_entries (KtCore *core,
+               const KtActor *actor,
                const KtObject *object,
                const KtId *id,
+               gboolean own,
                gint64 before,
                gint64 limit,
                KtJsonWriter *writer,
@@ -131,7 +189,7 @@ write_entries (KtCore *core,
     core->db,
     "SELECT l.seq, l.at, l.device_at, l.user_id, l.device, l.kind, l.effect, l.outcome,"
     " l.changes, d.name, l.origin FROM kt_ledger l LEFT JOIN kt_device d ON d.id = l.device"
-    " WHERE l.id = ?1 AND l.object = ?2 AND l.seq < ?3 ORDER BY l.seq DESC, l.idx DESC"
+    " WHERE l.id = ?1 AND l.object = ?2 AND l.seq < ?3 AND (?5 = 0 OR l.user_id = ?6) ORDER BY l.seq DESC, l.idx DESC"
     " LIMIT ?4",
     error);
   g_autoptr (GHashTable) names = g_hash_table_new_full (kt_id_hash, kt_id_equal, g_free, g_free);
@@ -145,6 +203,8 @@ write_entries (KtCore *core,
   kt_stmt_bind_text (stmt, 2, object->name);
   kt_stmt_bind_int (stmt, 3, before);
   kt_stmt_bind_int (stmt, 4, limit + 1);
+  kt_stmt_bind_int (stmt, 5, own);
+  kt_stmt_bind_id (stmt, 6, &actor->access.user);
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     {
       Entry entry;
@@ -155,7 +215,7 @@ write_entries (KtCore *core,
           return TRUE;
         }
       read_entry (stmt, &entry);
-      put_entry (writer, &entry, name_of (core, names, &entry.user));
+      put_entry (writer, object, &actor->access, &entry, name_of (core, names, &entry.user));
     }
   return step == KT_STEP_DONE;
 }
@@ -166,14 +226,18 @@ read_subject (KtCore *core,
               const KtRequest *request,
               const KtObject **object,
               KtId *id,
+              gboolean *own,
               GError **error)
 {
   g_autofree char *name = kt_request_get_query (request, "object");
   g_autofree char *text = kt_request_get_query (request, "id");
   g_autoptr (KtRecord) record = NULL;
   g_autoptr (GError) local = NULL;
+  g_autoptr (KtAudience) audience = NULL;
   char *reason = NULL;
+  gboolean sees = FALSE;
 
+  *own = FALSE;
   *object = name != NULL ? kt_schema_object (core->schema, name) : NULL;
   if (*object == NULL)
     {
@@ -194,7 +258,25 @@ read_subject (KtCore *core,
       g_propagate_error (error, g_steal_pointer (&local));
       return FALSE;
     }
-  if (kt_access_may (&actor->access, KT_MAY_READ, *object, record, actor->locale, &reason))
+  if (actor->access.admin)
+    return TRUE;
+  /* Of what is not there everybody finds what they did themselves: a refused record is nowhere else (P2). */
+  *own = record == NULL;
+  if (*own)
+    return TRUE;
+  /* One answer for what is not there and for what is not to be seen. */
+  if (!_kt_scope_sees (core, actor, *object, record->rid, &sees, error) || !sees)
+    {
+      if (error != NULL && *error == NULL)
+        g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND,
+                     "There is no such record, or you may not see it");
+      return FALSE;
+    }
+  audience = _kt_scope_audience (core, *object, record->rid, error);
+  if (audience == NULL)
+    return FALSE;
+  if (kt_access_may_in (&actor->access, KT_MAY_STREAM, *object, record, audience, actor->locale,
+                        &reason))
     return TRUE;
   g_set_error_literal (error, KT_ERROR, KT_ERROR_FORBIDDEN,
                        reason != NULL ? reason : "Not allowed");
@@ -210,17 +292,17 @@ _kt_core_history (KtCore *core, const KtActor *actor, const KtRequest *request)
   KtJsonWriter writer = KT_JSON_WRITER (text);
   const KtObject *object;
   gint64 before, limit;
-  gboolean more;
+  gboolean more, own;
   KtId id;
 
-  if (!read_subject (core, actor, request, &object, &id, &error)
+  if (!read_subject (core, actor, request, &object, &id, &own, &error)
       || !_kt_query_int (request, "before", G_MAXINT64, 0, G_MAXINT64, &before, &error)
       || !_kt_query_int (request, "limit", DEFAULT_ENTRIES, 1, MAX_ENTRIES, &limit, &error))
     return _kt_reply_error (error);
   kt_json_begin_object (&writer);
   kt_json_key (&writer, "history");
   kt_json_begin_array (&writer);
-  if (!write_entries (core, object, &id, before, limit, &writer, &more, &error))
+  if (!write_entries (core, actor, object, &id, own, before, limit, &writer, &more, &error))
     return _kt_reply_error (error);
   kt_json_end_array (&writer);
   kt_json_put_bool (&writer, "more", more);

@@ -126,9 +126,6 @@ gboolean   _kt_core_end_sessions (KtCore *core, const KtId *user, GError **error
 
 /* ---- kt-core-pull.c, kt-core-digest.c, kt-core-history.c, kt-core-blob.c ---- */
 KtReply   *_kt_core_pull     (KtCore *core, const KtActor *actor, const KtRequest *request);
-/* "SELECT rid, id, rev, … FROM o_x o WHERE ", and whether a row of it is one that the user may hold. */
-KtSql     *_kt_core_select_rows (KtCore *core, const KtActor *actor, const KtObject *object, gboolean *scoped, GError **error);
-gboolean   _kt_core_in_scope (KtStmt *stmt, const KtObject *object, gboolean scoped);
 /* Rows by id, and "gone" for those that the user may not have. *all: FALSE when the page had no room for the rest. */
 gboolean   _kt_core_put_rows (KtCore *core, const KtActor *actor, const KtObject *object, const KtId *ids, guint n,
                               KtPageWriter *writer, gboolean *all, GError **error);

@@ -39,6 +39,9 @@ GArray   *_kt_scope_rids  (KtCore *core, const KtSubscriptions *subscriptions, c
 typedef gboolean (*KtScopeRow) (KtStmt *stmt, gpointer data);   /* columns as of kt_table_columns */
 gboolean  _kt_scope_load  (KtCore *core, const KtObject *object, const GArray *rids, KtScopeRow func, gpointer data, GError **error);
 
+/* kt-check-audience.c: sentences are appended. */
+gboolean  _kt_core_check_audience (KtCore *core, GPtrArray *problems, GError **error);
+
 /* GET /v1/access */
 KtReply  *_kt_core_access (KtCore *core, const KtActor *actor, const KtRequest *request);
 
