@@ -66,6 +66,22 @@ class Wire:
         self.out.append("\n".join("    " + line.rstrip() for line in text) + "\n")
         return data
 
+    def live(self):
+        """The handshake and the first frame."""
+        lines = ["GET /v1/live HTTP/1.1", "Host: 127.0.0.1:8400", f"Authorization: Bearer {self.token}", "Upgrade: websocket",
+                 "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+        with socket.create_connection(self.address, timeout=30) as line:
+            line.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+            answer = b""
+            while b"\r\n\r\n" not in answer or len(answer.partition(b"\r\n\r\n")[2]) < 2:
+                answer += line.recv(1)
+            head, _, frame = answer.partition(b"\r\n\r\n")
+            while len(frame) < 2 + frame[1]:
+                frame += line.recv(1)
+        shown = [x for x in head.decode().split("\r\n") if x.lower().startswith(("http", "upgrade", "connection", "sec-"))]
+        text = ["> " + x for x in lines if not x.startswith("Host")] + ["< " + x for x in shown] + ["< ", "< " + frame.hex(" ")]
+        self.out.append("\n".join("    " + x.rstrip() for x in text) + "\n")
+
     def json(self, *words, **more):
         return json.loads(self.send(*words, **more))
 
@@ -143,6 +159,8 @@ def tell(url, password):
         "name": [None, "photo.txt"], "sha256": [None, name], "size": [None, len(PHOTO)], "mime": [None, "text/plain"],
         "parent": [None, {"object": "account", "id": ACME}]}}]))
     wire.send("GET", f"/v1/blob/{name}", headers=["Range: bytes=11-"])
+    wire.say("**The live channel.** The first frame (hex) is the server's `{\"seq\":9}`.")
+    wire.live()
     wire.say("**Leaving.**")
     wire.send("POST", "/v1/logout", {})
     wire.send("GET", "/v1/pull?cursor=" + cursor)
