@@ -132,6 +132,9 @@ gboolean kt_cli_export (KtCli *cli, GError **error);
 gboolean kt_cli_attach (KtCli *cli, GError **error);
 gboolean kt_cli_attachments (KtCli *cli, GError **error);
 gboolean kt_cli_fetch (KtCli *cli, GError **error);
+gboolean kt_cli_travel (KtCli *cli, GError **error);
+gboolean kt_cli_pin (KtCli *cli, GError **error);
+gboolean kt_cli_unpin (KtCli *cli, GError **error);
 gboolean kt_cli_outbox (KtCli *cli, GError **error);
 gboolean kt_cli_review (KtCli *cli, GError **error);
 

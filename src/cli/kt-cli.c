@@ -68,6 +68,13 @@ static const KtCliOption review_options[] = { { "take", "mine|theirs", FALSE,
                                                 "whose value shall stand" },
                                               { NULL } };
 
+static const KtCliOption travel_options[] = {
+  { "rule", "none|mine|all", FALSE, "which attachments shall be here" },
+  { "each", "MB", FALSE, "none of them larger than this" },
+  { "total", "MB", FALSE, "no more than this together" },
+  { NULL }
+};
+
 static const KtCliOption history_options[] = { { "field", "FIELD", FALSE, "only of this field" },
                                                { NULL } };
 
@@ -117,6 +124,12 @@ static const KtCliCommand commands[] = {
   { "attachments", "OBJECT ID", 2, 2, "list the files of a record", NULL, NULL,
     kt_cli_attachments },
   { "fetch", "FILE-ID PATH", 2, 2, "write an attached file to PATH", NULL, NULL, kt_cli_fetch },
+  { "travel", "", 0, 0, "what is here without a network, and which attachments shall be",
+    "Attachments come by rule: none, mine (what you attached and what hangs on your records) or all. Those that the rule\n"
+    "does not keep any more leave this device; nothing goes that the server does not have. pin keeps those of one record.",
+    travel_options, kt_cli_travel },
+  { "pin", "OBJECT ID", 2, 2, "keep the attachments of a record on this device", NULL, NULL, kt_cli_pin },
+  { "unpin", "OBJECT ID", 2, 2, "leave them to the rule again", NULL, NULL, kt_cli_unpin },
   { "schema", "[OBJECT]", 0, 1, "objects, fields and types, as you may see them", NULL, NULL,
     kt_cli_schema },
   { "verify", "", 0, 0, "compare this copy with the server and repair it",

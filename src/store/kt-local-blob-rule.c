@@ -334,7 +334,7 @@ scan (KtLocal *local, GHashTable *whole, GHashTable *parts)
 
       if (g_str_has_suffix (folder, ".part"))
         {
-          if (_kt_local_is_stale (path, 24 * 3600 * G_USEC_PER_SEC))
+          if (_kt_local_is_stale (path, G_GINT64_CONSTANT (24) * 3600 * G_USEC_PER_SEC))
             g_unlink (path);
           continue;
         }

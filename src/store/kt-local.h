@@ -250,6 +250,30 @@ gboolean   kt_local_blob_part_finish (KtLocal *local, const char *sha256, const 
 /* Notes that a whole one is in its place. */
 gboolean   kt_local_blob_arrived    (KtLocal *local, const char *sha256, GError **error);
 
+/* ---- prepared for travel: what is here if the network goes away now ---- */
+typedef struct { const KtObject *object; gint64 records /* live ones */, bytes /* about, the bin included */; } KtTravelObject;
+typedef struct { gint64 n, bytes; } KtTravelFiles;
+typedef struct
+{
+  GArray       *objects;      /* KtTravelObject, in pack order: visible ones, and others that have records */
+  gint64        records;
+  gint64        bytes;        /* of the local copy on the disk, without attachments */
+  gint64        free;         /* bytes on that disk; -1: unknown */
+  KtTravelFiles here, missing /* the rule wants them */, left_out /* it does not */, elsewhere /* nobody has sent them yet */, unsent /* only here */;
+  gint64        partly;       /* bytes of the missing that are here */
+  KtBlobPolicy  policy;
+  KtOutboxCounts outbox;
+  gint64        seq;          /* of what is visible. When the last sync was: kt_sync_lock_peek */
+  gboolean      ready;        /* there is a whole copy */
+  gboolean      pulling;      /* a pull is half done */
+  gboolean      complete;     /* nothing is missing */
+  KtSchema     *schema;       /* keeps the object pointers alive */
+} KtTravelReport;
+/* One read transaction; 100,000 attachments take a quarter of a second. */
+KtTravelReport *kt_local_travel_report (KtLocal *local, GError **error);
+void       kt_travel_report_free (KtTravelReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtTravelReport, kt_travel_report_free)
+
 /* Integrity: SQLite check, I1–I4, every record in the full-text index. Problems as sentences; empty: well. */
 GPtrArray *kt_local_check (KtLocal *local, gboolean thorough, GError **error);
 

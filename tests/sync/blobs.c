@@ -258,6 +258,52 @@ test_deduplicated (void)
   g_assert_true (have (b, one));
 }
 
+/* What a traveller is told. */
+static void
+test_travel_report (void)
+{
+  g_autoptr (Rig) rig = rig_new ();
+  Device *a = device_new (rig, "A", "anna");
+  Device *b = device_new (rig, "B", "anna");
+  g_autofree char *small = NULL;
+  g_autofree char *large = NULL;
+  g_autofree char *unsent = NULL;
+  KtId account = device_create (a, "account", "name=Acme", NULL);
+
+  attach (a, &account, 1000, &small);
+  attach (a, &account, 9000, &large);
+  device_sync (a);
+  rule (b, KT_BLOB_MINE, 5000, GIB);
+  kt_test_transport_fail (b->transport, KT_ENDPOINT_BLOB_GET, KT_FAULT_REQUEST_LOST, 0, 1);
+  device_sync_fails (b, KT_ERROR_NETWORK);
+  attach (b, &account, 77, &unsent);
+  for (guint turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (KtTravelReport) report = kt_local_travel_report (b->local, &error);
+      gint64 accounts = 0;
+
+      g_assert_no_error (error);
+      for (guint i = 0; i < report->objects->len; i++)
+        if (strcmp (g_array_index (report->objects, KtTravelObject, i).object->name, "account") == 0)
+          {
+            accounts = g_array_index (report->objects, KtTravelObject, i).records;
+            g_assert_cmpint (g_array_index (report->objects, KtTravelObject, i).bytes, >, 20);
+          }
+      g_assert_cmpint (accounts, ==, 1);
+      g_assert_cmpint (report->bytes, >, 4096);
+      g_assert_true (report->ready && !report->pulling);
+      g_assert_cmpint (report->missing.n, ==, turn == 0 ? 1 : 0);
+      g_assert_cmpint (report->missing.bytes, ==, turn == 0 ? 1000 : 0);
+      g_assert_cmpint (report->left_out.bytes, ==, 9000);
+      g_assert_cmpint (report->here.bytes, ==, turn == 0 ? 77 : 1077);
+      g_assert_cmpint (report->unsent.n, ==, turn == 0 ? 1 : 0);
+      g_assert_true (report->complete == (turn == 1));
+      if (turn == 0)
+        device_sync (b);
+    }
+}
+
 /* ---- never in the way of records ---- */
 
 typedef struct
@@ -610,6 +656,7 @@ main (int argc, char **argv)
   rig_test_init (&argc, &argv);
   g_test_add_func ("/blobs/P14/by-rule", test_by_rule);
   g_test_add_func ("/blobs/P14/order-and-eviction", test_order_and_eviction);
+  g_test_add_func ("/blobs/P14/travel-report", test_travel_report);
   g_test_add_func ("/blobs/P14/deduplicated", test_deduplicated);
   g_test_add_func ("/blobs/P14/records-first", test_records_first);
   g_test_add_func ("/blobs/P14/69-killed", test_killed);
