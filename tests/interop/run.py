@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The second client (client.py) against a real server, beside kontorctl, partly over a hostile line.
 
-    run.py SOURCE [TRANSCRIPT]
-
-With TRANSCRIPT what goes over the wire in a short session is written there: the bytes of section 12 of docs/protocol.md.
+    run.py SOURCE
 """
 
 import contextlib
@@ -17,6 +15,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "system"))
+import session  # noqa: E402
 from client import Client, Cut, Refused  # noqa: E402
 from kontor import PASSWORD, Tap, same, workplace  # noqa: E402
 from proxy import Fate, Proxy  # noqa: E402
@@ -322,9 +321,11 @@ def strangers(tap, host, client):
         same([v["outcome"] for v in client.push()], ["applied"])
 
 
-def main(source, transcript=None):
+def main(source):
     tap = Tap()
     tap.say(f"KONTOR_SEED={SEED} {sys.argv[0]} {source}")
+    with tap.check("the session on the page fits its own checksums and digest"):
+        session.check(pathlib.Path(source, "docs", "protocol.md"))
     place = workplace()
     folder = place.name
     host = Host(pathlib.Path(folder, "server")).start()
@@ -352,4 +353,4 @@ def main(source, transcript=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:2]))
