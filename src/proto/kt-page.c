@@ -332,6 +332,8 @@ read_end (Page *self, const char *line, gsize len, guint rows, GError **error)
     return page_fails (error, KT_ERROR_INVALID, "The page does not hold as many rows as it says");
   self->settled = kt_json_get_int (json, "settled", -1);
   self->more = kt_json_bool (more, FALSE);
+  if (self->page.repair)
+    self->page.seq = self->seq;
   self->cursor = g_strdup (cursor);
   return TRUE;
 }

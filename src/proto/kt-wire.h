@@ -141,7 +141,7 @@ typedef struct
   gint64          rows_total;
   char           *cursor;            /* after END */
   gboolean        more;
-  gint64          seq;
+  gint64          seq;               /* of a repair from the beginning: a "gone" is judged by it */
   gint64          settled;           /* -1: the server did not say */
   /* What this client's schema has no place for, so far. A page with skipped ones must not move the cursor: they
    * would never be sent again (P13). Fetch the schema, migrate, apply the page again. */

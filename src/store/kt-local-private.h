@@ -5,6 +5,7 @@
 
 #include "base/kt-error.h"
 #include "base/kt-text.h"
+#include "db/kt-sums.h"
 #include "db/kt-table.h"
 #include "proto/kt-expression.h"
 
@@ -167,6 +168,11 @@ gboolean  _kt_local_recompute    (KtLocal *local, const KtObject *object, const 
 char     *_kt_local_describe_entry (KtLocal *local, gint64 no);
 gboolean  _kt_local_transact     (KtLocal *local, gboolean (*work) (KtLocal *local, gint64 no, KtChanges *changes, GError **error),
                                   gint64 no, KtChangeSet **changes, GError **error);
+
+/* ---- kt-local-digest.c ---- */
+/* In a write transaction. Of a new schema: what its records now give other digests for. */
+gboolean  _kt_local_resum        (KtLocal *local, const KtObject *object, GError **error);
+gboolean  _kt_local_resum_changed (KtLocal *local, const KtSchema *before, const KtSchema *after, GError **error);
 
 /* ---- kt-local-pull.c ---- */
 /* Makes the indices again that an unfinished first pull has taken off. */

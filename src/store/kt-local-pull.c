@@ -42,6 +42,7 @@ typedef struct
   KtChanges *changes;
   GHashTable *touched; /* records with a shadow that a row replaced */
   GPtrArray *pending;  /* Row* */
+  KtSums *sums;        /* what the page does to the sums that are kept */
   gboolean staged;     /* kt_stage has rows */
   gboolean all;        /* replaces all */
   gboolean shadows;    /* there may be shadows */
@@ -103,11 +104,30 @@ kt_local_reset_cursor (KtLocal *local, GError **error)
 
 /* ---- one row ---- */
 
+/* The server's version of a record becomes another one. */
+static void
+note_sums (Pull *pull, const KtRecord *before, const KtRecord *after)
+{
+  KtDigest one;
+
+  if (before != NULL)
+    {
+      kt_digest_of (before, &one);
+      kt_sums_leave (pull->sums, before->object->number, &before->id, &one);
+    }
+  if (after != NULL)
+    {
+      kt_digest_of (after, &one);
+      kt_sums_join (pull->sums, after->object->number, &after->id, &one);
+    }
+}
+
 static gboolean
-replace_shadow (Pull *pull, const Row *row, gint64 old_rev, GError **error)
+replace_shadow (Pull *pull, const Row *row, const KtRecord *old, gint64 old_rev, GError **error)
 {
   if (row->record != NULL && !pull->all && row->record->rev < old_rev)
     return TRUE;
+  note_sums (pull, old, row->record);
   _kt_touched_add (pull->touched, row->object, &row->id);
   return _kt_local_put_shadow (pull->local, row->object, &row->id, row->record, error);
 }
@@ -117,11 +137,12 @@ take_row (Pull *pull, const Row *row, GError **error)
 {
   KtLocal *local = pull->local;
   g_autoptr (KtRecord) before = NULL;
+  g_autoptr (KtRecord) old = NULL;
   g_autoptr (GError) failure = NULL;
   gint64 rev = 0;
 
   if (pull->shadows)
-    switch (_kt_local_shadow (local, row->object, &row->id, NULL, &rev, error))
+    switch (_kt_local_shadow (local, row->object, &row->id, &old, &rev, error))
       {
       case KT_SHADOW_ERROR:
         return FALSE;
@@ -130,7 +151,7 @@ take_row (Pull *pull, const Row *row, GError **error)
       case KT_SHADOW_NONE:
       case KT_SHADOW_RECORD:
       default:
-        return replace_shadow (pull, row, rev, error);
+        return replace_shadow (pull, row, old, rev, error);
       }
   before = kt_table_load (local->db, row->object, &row->id, &failure);
   if (failure != NULL)
@@ -141,6 +162,7 @@ take_row (Pull *pull, const Row *row, GError **error)
   /* Of two pages that hold a record, an older one never wins. */
   if (row->record != NULL && before != NULL && !pull->all && row->record->rev < before->rev)
     return TRUE;
+  note_sums (pull, before, row->record);
   return _kt_local_show (local, before, row->record, FALSE, pull->changes, error);
 }
 
@@ -218,7 +240,7 @@ swap_stage (Pull *pull, GError **error)
 /* ---- what a pull of everything does not hold ---- */
 
 static gboolean
-keep_lost (Pull *pull, const KtRecord *record, GError **error)
+keep_lost (Pull *pull, const char *why, const KtRecord *record, GError **error)
 {
   g_autoptr (GString) json = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (json);
@@ -228,7 +250,7 @@ keep_lost (Pull *pull, const KtRecord *record, GError **error)
   kt_json_key (&writer, "record");
   kt_record_to_json (record, FALSE, &writer);
   kt_json_end_object (&writer);
-  return _kt_local_keep (pull->local, "not on the server after a reset", json->str, error);
+  return _kt_local_keep (pull->local, why, json->str, error);
 }
 
 static gboolean
@@ -256,7 +278,7 @@ drop_absent (Pull *pull, const KtObject *object, GError **error)
       const KtRecord *record = g_ptr_array_index (lost, i);
       Row row = { object, record->id, NULL };
 
-      if (!keep_lost (pull, record, error) || !take_row (pull, &row, error))
+      if (!keep_lost (pull, "not on the server after a reset", record, error) || !take_row (pull, &row, error))
         return FALSE;
     }
   return TRUE;
@@ -415,8 +437,9 @@ direct_exists (KtLocal *local, const Direct *direct, gboolean *out, GError **err
 }
 
 static gboolean
-direct_insert (KtLocal *local, const KtPlan *plan, Direct *direct, GError **error)
+direct_insert (Pull *pull, const KtPlan *plan, Direct *direct, GError **error)
 {
+  KtLocal *local = pull->local;
   KtRecord *record = direct->record;
   KT_STMT_SCOPE *stmt = NULL;
   int param = 4;
@@ -439,6 +462,7 @@ direct_insert (KtLocal *local, const KtPlan *plan, Direct *direct, GError **erro
     }
   if (kt_stmt_step (stmt, error) != KT_STEP_DONE)
     return FALSE;
+  note_sums (pull, NULL, record);
   return _kt_local_index_terms (local, plan, NULL, record, error)
          && _kt_local_index_keys (local, plan, record, error);
 }
@@ -456,7 +480,7 @@ direct_row (Pull *pull, Direct *direct, GError **error)
           || !direct_exists (local, direct, &exists, error))
         return FALSE;
       if (!exists)
-        return direct_insert (local, _kt_local_plan (local, page->object), direct, error);
+        return direct_insert (pull, _kt_local_plan (local, page->object), direct, error);
     }
   {
     Row row = { page->object, page->id, read_row (page) };
@@ -641,7 +665,8 @@ apply (Pull *pull, GError **error)
                    "The server has objects or fields that are not known here yet");
       return FALSE;
     }
-  return pull->page->more ? end_between (pull, error) : end_last (pull, error);
+  return (pull->page->more ? end_between (pull, error) : end_last (pull, error))
+         && kt_sums_flush (pull->sums, local->db, error);
 }
 
 gboolean
@@ -654,9 +679,10 @@ kt_local_apply_page (KtLocal *local,
   g_auto (KtChanges) collected = { 0 };
   g_autoptr (GHashTable) touched = _kt_touched_new ();
   g_autoptr (GPtrArray) pending = g_ptr_array_new_with_free_func (row_free);
-  Pull pull = { local, page, &collected, touched, pending, FALSE, FALSE, FALSE };
+  g_autoptr (KtSums) sums = kt_sums_new ();
+  Pull pull = { local, page, &collected, touched, pending, sums, FALSE, FALSE, FALSE };
 
-  g_return_val_if_fail (page != NULL, FALSE);
+  g_return_val_if_fail (page != NULL && !page->repair, FALSE);
 
   /* A first pull that loses its last pages to a power cut asks for them again: no need to wait for the disk. */
   if (!(local->ready ? _kt_local_begin (local, KT_TX_WRITE, error)
@@ -677,5 +703,117 @@ kt_local_apply_page (KtLocal *local,
     *done = !page->more;
   if (changes != NULL)
     *changes = page->more ? NULL : _kt_changes_steal (&collected);
+  return TRUE;
+}
+
+/* ---- single rows (P4) ---- */
+
+static gboolean
+same_content (const KtRecord *a, const KtRecord *b)
+{
+  for (guint i = 0; i < a->object->n_fields; i++)
+    if (!kt_value_equal (&a->values[i], &b->values[i]))
+      return FALSE;
+  return TRUE;
+}
+
+/* What the server is supposed to have, on this side. */
+static gboolean
+load_held (Pull *pull, const KtObject *object, const KtId *id, KtRecord **held, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+
+  switch (_kt_local_shadow (pull->local, object, id, held, NULL, error))
+    {
+    case KT_SHADOW_ERROR:
+      return FALSE;
+    case KT_SHADOW_NONE:
+    case KT_SHADOW_RECORD:
+      return TRUE;
+    case KT_SHADOW_ABSENT:
+    default:
+      break;
+    }
+  *held = kt_table_load (pull->local->db, object, id, &failure);
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return FALSE;
+}
+
+static gboolean
+mend_row (Pull *pull, gboolean gone, guint *mended, GError **error)
+{
+  const KtPage *page = pull->page;
+  g_autoptr (KtRecord) record = gone ? NULL : read_row (page);
+  g_autoptr (KtRecord) held = NULL;
+  Row row = { page->object, page->id, record };
+
+  /* What is newer, or may only be gone since, comes with the next pull and what belongs to it (P5). */
+  if (gone ? page->seq != pull->local->seq : record->rev > pull->local->seq)
+    return TRUE;
+  if (!load_held (pull, page->object, &page->id, &held, error))
+    return FALSE;
+  if (held == NULL ? record == NULL
+                   : record != NULL && held->rev == record->rev && same_content (held, record))
+    return TRUE;
+  if (held != NULL
+      && !keep_lost (pull, gone ? "not on the server at a comparison" : "other than on the server",
+                     held, error))
+    return FALSE;
+  ++*mended;
+  return take_row (pull, &row, error);
+}
+
+static gboolean
+mend_rows (Pull *pull, GHashTable *left, guint *mended, GError **error)
+{
+  for (;;)
+    {
+      KtPageEvent event = kt_page_next (pull->page, error);
+
+      if (event == KT_PAGE_END)
+        return TRUE;
+      if (event != KT_PAGE_ROW && event != KT_PAGE_GONE)
+        return FALSE;
+      /* Nothing that was not asked for. */
+      if (pull->page->object == NULL || !g_hash_table_remove (left, &pull->page->id))
+        continue;
+      if (!mend_row (pull, event == KT_PAGE_GONE, mended, error))
+        return FALSE;
+    }
+}
+
+gboolean
+kt_local_apply_rows (KtLocal *local,
+                     KtPage *page,
+                     GHashTable *left,
+                     guint *mended,
+                     KtChangeSet **changes,
+                     GError **error)
+{
+  g_auto (KtChanges) collected = { 0 };
+  g_autoptr (GHashTable) touched = _kt_touched_new ();
+  g_autoptr (KtSums) sums = kt_sums_new ();
+  Pull pull = { local, page, &collected, touched, NULL, sums, FALSE, TRUE, TRUE };
+
+  g_return_val_if_fail (page != NULL && page->repair && left != NULL && mended != NULL, FALSE);
+
+  *mended = 0;
+  if (!_kt_local_begin (local, KT_TX_WRITE, error))
+    return FALSE;
+  _kt_changes_init (&collected, local);
+  if (!_kt_local_require (local, error) || !check_page (&pull, error)
+      || !mend_rows (&pull, left, mended, error)
+      || !_kt_local_recompute_all (local, touched, FALSE, &collected, error)
+      || !kt_sums_flush (sums, local->db, error))
+    {
+      _kt_local_rollback (local);
+      return FALSE;
+    }
+  if (!_kt_local_commit (local, error))
+    return FALSE;
+  if (changes != NULL)
+    *changes = _kt_changes_steal (&collected);
   return TRUE;
 }

@@ -580,6 +580,7 @@ static gboolean
 move_to (KtLocal *local, const KtSchema *schema, GError **error)
 {
   g_autoptr (KtSchema) keep = kt_schema_ref ((KtSchema *) schema);
+  g_autoptr (KtSchema) before = local->schema != NULL ? kt_schema_ref (local->schema) : NULL;
   gboolean anew = FALSE;
 
   if (
@@ -596,7 +597,8 @@ move_to (KtLocal *local, const KtSchema *schema, GError **error)
       error))
     return FALSE;
   _kt_local_use_schema (local, keep);
-  return _kt_local_ensure_indices (local, error) && show_again (local, error);
+  return _kt_local_ensure_indices (local, error) && show_again (local, error)
+         && _kt_local_resum_changed (local, before, local->schema, error);
 }
 
 gboolean
@@ -675,5 +677,5 @@ _kt_local_wipe_records (KtLocal *local, gboolean keep_shadowed, GError **error)
         return FALSE;
     }
   g_hash_table_remove_all (local->names);
-  return TRUE;
+  return _kt_local_resum_changed (local, NULL, local->schema, error);
 }

@@ -46,6 +46,8 @@ static const KtMigration migrations[] = {
     "CREATE TABLE kt_stage (pos INTEGER PRIMARY KEY, object TEXT NOT NULL, id BLOB NOT NULL,"
     "  rev INTEGER NOT NULL, record TEXT);"
     "CREATE INDEX kt_stage_id ON kt_stage (id);"
+    "CREATE TABLE kt_digest (child INTEGER NOT NULL, object INTEGER NOT NULL, records INTEGER NOT NULL,"
+    "  sum BLOB NOT NULL, PRIMARY KEY (child, object)) WITHOUT ROWID;"
     "CREATE TABLE kt_bare (name TEXT PRIMARY KEY, sql TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kt_history (id BLOB PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kt_blob (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID;"

@@ -191,7 +191,23 @@ gboolean   kt_local_apply_page (KtLocal *local, KtPage *page, gboolean *done, Kt
  * pull replaces all. Verdicts whose page had not come are forgotten too: they are sent again under their numbers. What the next
  * pull no longer holds goes to kt_kept as JSON (P10). An unfinished first pull begins anew. */
 gboolean   kt_local_reset_cursor (KtLocal *local, GError **error);
-gboolean   kt_local_digest  (KtLocal *local, const KtObject *object, KtDigest *out, GError **error);     /* server versions (shadows), live and binned */
+
+/* ---- proving (P4): what the server has sent, live and binned; unsettled edits are not in it ---- */
+/* Summed up from the records: about a second for a million. */
+gboolean   kt_local_digest  (KtLocal *local, const KtObject *object, KtDigest *out, GError **error);
+/* The sum that is kept up to date. */
+gboolean   kt_local_digest_kept (KtLocal *local, const KtObject *object, KtDigest *out, GError **error);
+/* One branch of the tree, summed up. @children: KT_DIGEST_CHILDREN zeroed ones, or NULL; @leaves: KtDigestLeaf appended, or NULL. */
+typedef struct { KtId id; KtDigest digest; } KtDigestLeaf;
+gboolean   kt_local_digest_branch (KtLocal *local, const KtObject *object, const KtDigestBranch *branch, KtDigest *all,
+                                   KtDigest *children, GArray *leaves, GError **error);
+/* Sums up everything and keeps that instead. Blocks for about a second for a million records. */
+gboolean   kt_local_resum   (KtLocal *local, GError **error);
+/* Takes in single rows (a page of mode "repair") the way a pull would: under what is laid over them. Rows newer than what is visible are
+ * left for the next pull; one that is gone is only taken away if the page stands at the visible seq. What is replaced or
+ * taken away goes to kt_kept. @left: ids (KtId) that were asked for, answered ones are removed. *mended: records that
+ * became others. Errors as of kt_local_apply_page. */
+gboolean   kt_local_apply_rows (KtLocal *local, KtPage *page, GHashTable *left, guint *mended, KtChangeSet **changes, GError **error);
 
 /* ---- review (open sync_conflict records of this user) ---- */
 /* Builds the mutation for a choice; "mine", "theirs", or values by field. Commit it like any other. */

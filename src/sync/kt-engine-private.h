@@ -27,8 +27,31 @@ typedef enum
   EVENT_TIME,     /* waited long enough */
   EVENT_AUTH,     /* the token is no longer good */
   EVENT_TOKEN,    /* there is another one */
+  EVENT_VERIFY,   /* a comparison is due */
   N_EVENTS
 } KtEngineEvent;
+
+/* A comparison, and the repair that follows it (kt-engine-repair.c). */
+typedef struct
+{
+  KtEngineReport report;
+
+  /* when */
+  gboolean pending; /* asked for or due; until it is done */
+  gboolean asked;
+  gboolean due;
+  guint rounds;     /* since the last one */
+  gint64 since_us;  /* the last one, or the first round; 0: none */
+
+  /* what is under way */
+  int phase;
+  gboolean fresh;     /* compare sums made anew */
+  guint turns;
+  GPtrArray *objects; /* names (interned) that differ and are still to be looked at */
+  const char *object; /* the one being looked at */
+  GQueue branches;    /* KtDigestBranch of it that differ */
+  GHashTable *left;   /* KtId of it to be fetched */
+} KtEngineRepair;
 
 struct _KtEngine
 {
@@ -79,8 +102,24 @@ struct _KtEngine
   gboolean skip_get;
   GHashTable *blobs_missing;  /* the server has not got them, since this engine was made */
 
+  KtEngineRepair repair;
+
   char *rejected; /* the token that was no longer good */
 };
+
+/* ---- kt-engine-repair.c ---- */
+/* At the end of a round. TRUE: a comparison begins. */
+gboolean _kt_engine_begin_repair (KtEngine *engine, KtLocal *local, gint64 now_us);
+KtRequest *_kt_engine_ask_repair (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us);
+gboolean _kt_engine_take_repair (KtEngine *engine, KtLocal *local, KtReply *reply, GPtrArray *change_sets,
+                                 GError **local_failure, GError **error);
+/* It was refused, for @problem. */
+void     _kt_engine_leave_repair (KtEngine *engine, const GError *problem);
+void     _kt_engine_repair_clear (KtEngineRepair *repair);
+
+/* ---- kt-engine-reply.c ---- */
+/* What the store found wrong with a page, against what is wrong with this machine. */
+gboolean _kt_engine_is_pages_fault (const GError *error);
 
 /* ---- kt-engine.c ---- */
 void     _kt_engine_fire       (KtEngine *engine, KtEngineEvent event);

@@ -160,8 +160,8 @@ count_rows (GBytes *body)
 }
 
 /* What the store found wrong with a page, against what is wrong with this machine. */
-static gboolean
-is_pages_fault (const GError *error)
+gboolean
+_kt_engine_is_pages_fault (const GError *error)
 {
   static const KtError faults[] = { KT_ERROR_INVALID,    KT_ERROR_LIMIT, KT_ERROR_NOT_FOUND,
                                     KT_ERROR_SCHEMA,     KT_ERROR_NEWER, KT_ERROR_SERVER,
@@ -249,7 +249,7 @@ take_page (KtEngine *engine,
 
   if (!kt_local_apply_page (local, page, &done, &changes, &failure))
     {
-      g_propagate_error (is_pages_fault (failure) ? error : local_failure,
+      g_propagate_error (_kt_engine_is_pages_fault (failure) ? error : local_failure,
                          g_steal_pointer (&failure));
       return FALSE;
     }
@@ -289,6 +289,8 @@ take_reply (KtEngine *engine,
       return _kt_engine_take_blob_state (engine, local, reply, local_failure, error);
     case KT_ENGINE_BLOB_GET:
       return _kt_engine_take_blob_piece (engine, local, reply, local_failure, error);
+    case KT_ENGINE_VERIFY:
+      return _kt_engine_take_repair (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_IDLE:
     case KT_ENGINE_WAIT:
     case KT_ENGINE_SIGNED_OUT:

@@ -75,6 +75,17 @@ static const struct
   { KT_ENGINE_BLOB_GET, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_BLOB_GET, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
+  { KT_ENGINE_BLOB_STAT, EVENT_VERIFY, KT_ENGINE_VERIFY },
+  { KT_ENGINE_BLOB_GET, EVENT_VERIFY, KT_ENGINE_VERIFY },
+  { KT_ENGINE_VERIFY, EVENT_MORE, KT_ENGINE_VERIFY },
+  { KT_ENGINE_VERIFY, EVENT_ANSWERED, KT_ENGINE_IDLE },
+  { KT_ENGINE_VERIFY, EVENT_EMPTY, KT_ENGINE_PUSH }, /* the server has gone on */
+  { KT_ENGINE_VERIFY, EVENT_POKED, KT_ENGINE_PUSH },
+  { KT_ENGINE_VERIFY, EVENT_OWN, KT_ENGINE_IDLE },
+  { KT_ENGINE_VERIFY, EVENT_EPOCH, KT_ENGINE_PUSH },
+  { KT_ENGINE_VERIFY, EVENT_FAILED, KT_ENGINE_WAIT },
+  { KT_ENGINE_VERIFY, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
+
   { KT_ENGINE_WAIT, EVENT_TIME, KT_ENGINE_SCHEMA },
   { KT_ENGINE_WAIT, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_WAIT, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
@@ -133,6 +144,7 @@ kt_engine_free (KtEngine *engine)
   g_free (engine->blob);
   g_free (engine->token);
   g_free (engine->rejected);
+  _kt_engine_repair_clear (&engine->repair);
   g_free (engine);
 }
 
@@ -252,6 +264,9 @@ _kt_engine_leave_out (KtEngine *engine, const GError *problem)
         g_hash_table_add (engine->blobs_left_out, g_strdup (engine->getting->sha256));
       _kt_engine_drop_getting (engine);
       break;
+    case KT_ENGINE_VERIFY:
+      _kt_engine_leave_repair (engine, problem);
+      break;
     default:
       break;
     }
@@ -279,6 +294,8 @@ _kt_engine_end_round (KtEngine *engine, KtLocal *local, gint64 now_us, GError **
   engine->status.failures = 0;
   engine->status.rows_done = 0;
   engine->status.rows_total = 0;
+  if (counts.settled == 0 && _kt_engine_begin_repair (engine, local, now_us))
+    return TRUE;
   _kt_engine_fire (engine, EVENT_EMPTY);
 
   /* A verdict has come whose commit the pull did not hold yet: a server that shows commits
@@ -536,6 +553,10 @@ kt_engine_next (KtEngine *engine,
           request = _kt_engine_ask_blob_get (engine, local, token, monotonic_us, wait_us, &failure);
           if (request == NULL && failure == NULL && *wait_us > 0)
             return NULL;
+          break;
+
+        case KT_ENGINE_VERIFY:
+          request = _kt_engine_ask_repair (engine, local, token, monotonic_us);
           break;
 
         case KT_ENGINE_SIGNED_OUT:

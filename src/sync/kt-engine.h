@@ -31,7 +31,7 @@ G_BEGIN_DECLS
  * anew goes on where the last one died; IDLE is only reached when nothing that could be sent is left. */
 typedef struct _KtEngine KtEngine;
 
-typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_PUSH, KT_ENGINE_DEVICE, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_BLOB_GET, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
+typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_PUSH, KT_ENGINE_DEVICE, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_BLOB_GET, KT_ENGINE_VERIFY, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
 
 /* The store's writer gives the engine its KtLocal for the length of one call: @local is passed each time. */
 KtEngine     *kt_engine_new     (void);
@@ -61,6 +61,22 @@ typedef struct
 } KtEngineStatus;
 const KtEngineStatus *kt_engine_status (KtEngine *engine);
 
+/* ---- proving (P4, kt-engine-repair.c) ----
+ * Every so often a round ends with a comparison of digests, and what differs is fetched: after 256 rounds or a day of the
+ * monotonic clock, or 20,000 commits after the last one. Cheap: the sums that both sides keep. */
+/* Asks for one at the end of the next round, with sums made anew on both sides; wakes the engine. */
+void          kt_engine_verify  (KtEngine *engine);
+typedef struct
+{
+  gboolean   compared;      /* the last comparison ended with both sides equal, perhaps after a repair */
+  GPtrArray *repaired;      /* names of objects in which something differed; NULL: none yet */
+  gint64     rows;          /* records that became others */
+  gint64     records;       /* of all, at the end */
+  char      *digest;        /* of all, at the end; NULL */
+  GError    *problem;       /* why it could not be done, or did not help; NULL */
+} KtEngineReport;
+const KtEngineReport *kt_engine_report (KtEngine *engine);
+
 /* ---- session: sign in and out (blocking; over any transport) ---- */
 /* HELLO, LOGIN, SCHEMA; stores identity, schema and the session file (0600). @password is wiped by the caller.
  * Errors: NETWORK, NOT_KONTOR, SERVER, AUTH, NEWER (protocol), UNSETTLED (another user's work waits here). */
@@ -84,7 +100,9 @@ gboolean kt_sync_run (KtLocal *local, KtTransport *transport, guint retries, KtS
 /* The ledger of a record from the server, kept locally; falls back to what is kept when offline (*fresh FALSE). JSON array, with
  * what this device has not settled at its end (kt_local_get_history). */
 char    *kt_sync_history (KtLocal *local, KtTransport *transport, const KtObject *object, const KtId *id, gboolean *fresh, GCancellable *cancellable, GError **error);
-/* P4: compares digests, repairs by pulling anew what differs. UNSETTLED when the outbox is not empty. JSON: {"equal","records","digest","repaired":[…]} */
+/* P4: a round, then digests made anew on both sides are compared, and what differs is fetched. What waits in the outbox is compared as
+ * the server last had it. *equal: nothing differed. JSON: {"equal","records","digest","repaired":[objects],"rows":mended,"waiting":n}.
+ * UNSETTLED: the server changed all the time, or fetching did not help. */
 char    *kt_sync_verify  (KtLocal *local, KtTransport *transport, GCancellable *cancellable, gboolean *equal, GError **error);
 gboolean kt_sync_fetch_blob (KtLocal *local, KtTransport *transport, const char *sha256, gint64 size, GCancellable *cancellable, GError **error);   /* resumes inside the file, verifies */
 

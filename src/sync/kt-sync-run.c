@@ -18,7 +18,6 @@
 
 #define HISTORY_PAGE 200
 #define HISTORY_MAX_PAGES 25
-#define VERIFY_TURNS 5
 
 static gboolean
 set_signed_out (GError **error)
@@ -288,89 +287,25 @@ kt_sync_history (KtLocal *local,
 
 /* ---- whether both sides hold the same (P4) ---- */
 
-/* Compares every object with one snapshot of the server. *moved: the server went on meanwhile, so a
- * difference says nothing. */
-static gboolean
-compare_all (KtLocal *local,
-             KtTransport *transport,
-             const char *token,
-             GPtrArray *differing,
-             KtDigest *total,
-             gboolean *moved,
-             GCancellable *cancellable,
-             GError **error)
-{
-  g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_DIGEST);
-  g_autoptr (KtJson) json = NULL;
-  char epoch[KT_ID_TEXT_SIZE];
-  const KtObject *const *objects;
-  guint n;
-
-  request->token = g_strdup (token);
-  kt_request_set_query (request, "fresh", "1");
-  kt_id_format (&kt_local_identity (local)->epoch, epoch);
-  kt_request_set_query (request, "epoch", epoch);
-  json = _kt_sync_ask (transport, request, cancellable, error);
-  if (json == NULL)
-    return FALSE;
-
-  memset (total, 0, sizeof *total);
-  objects = kt_schema_objects (kt_local_schema (local), &n);
-  for (guint i = 0; i < n; i++)
-    {
-      const KtJson *theirs = kt_json_get (kt_json_get (json, "objects"), objects[i]->name);
-      g_autofree char *mine = NULL;
-      KtDigest digest = { 0 };
-
-      if (!kt_local_digest (local, objects[i], &digest, error))
-        return FALSE;
-      kt_digest_join (total, &digest);
-      mine = kt_digest_string (&digest);
-      /* An object that the server says nothing of is one that nobody here may hold. */
-      if (theirs == NULL ? digest.records != 0
-                         : g_strcmp0 (mine, kt_json_get_string (theirs, "digest", NULL)) != 0)
-        g_ptr_array_add (differing, g_strdup (objects[i]->name));
-    }
-  *moved = differing->len > 0 && kt_json_get_int (json, "seq", -1) != kt_local_seq (local);
-  return TRUE;
-}
-
 static char *
-verify_report (gboolean equal, const KtDigest *total, GPtrArray *repaired)
+verify_report (const KtEngineReport *report, gint64 waiting)
 {
   g_autoptr (GString) text = g_string_new (NULL);
-  g_autofree char *digest = kt_digest_string (total);
   KtJsonWriter writer = KT_JSON_WRITER (text);
 
   kt_json_begin_object (&writer);
-  kt_json_put_bool (&writer, "equal", equal);
-  kt_json_put_int (&writer, "records", (gint64) total->records);
-  kt_json_put_string (&writer, "digest", digest);
+  kt_json_put_bool (&writer, "equal", report->repaired->len == 0);
+  kt_json_put_int (&writer, "records", report->records);
+  kt_json_put_string (&writer, "digest", report->digest);
   kt_json_key (&writer, "repaired");
   kt_json_begin_array (&writer);
-  for (guint i = 0; i < repaired->len; i++)
-    kt_json_add_string (&writer, g_ptr_array_index (repaired, i));
+  for (guint i = 0; i < report->repaired->len; i++)
+    kt_json_add_string (&writer, g_ptr_array_index (report->repaired, i));
   kt_json_end_array (&writer);
+  kt_json_put_int (&writer, "rows", report->rows);
+  kt_json_put_int (&writer, "waiting", waiting);
   kt_json_end_object (&writer);
   return g_string_free (g_steal_pointer (&text), FALSE);
-}
-
-static gboolean
-check_settled (KtLocal *local, GError **error)
-{
-  KtOutboxCounts counts = { 0 };
-  gint64 waiting;
-
-  if (!kt_local_outbox_counts (local, &counts, error))
-    return FALSE;
-  waiting = counts.queued + counts.sent + counts.settled + counts.parked;
-  if (waiting == 0)
-    return TRUE;
-  g_set_error (error, KT_ERROR, KT_ERROR_UNSETTLED,
-               "%" G_GINT64_FORMAT " changes are not settled yet (%" G_GINT64_FORMAT
-               " of them parked), so both sides cannot be the same. Settle them first",
-               waiting, counts.parked);
-  return FALSE;
 }
 
 char *
@@ -380,45 +315,40 @@ kt_sync_verify (KtLocal *local,
                 gboolean *equal,
                 GError **error)
 {
-  g_autoptr (GPtrArray) first = NULL;
-  g_autofree char *token = NULL;
-  KtDigest total;
+  g_autoptr (KtSyncLock) lock = NULL;
+  g_autoptr (KtEngine) engine = NULL;
+  g_autofree char *token = get_token (local, error);
+  Run run = { local, transport, NULL, token, NULL, NULL, cancellable, 0 };
+  const KtEngineReport *report;
+  KtOutboxCounts counts = { 0 };
 
-  for (guint turn = 0; turn < VERIFY_TURNS; turn++)
+  if (token == NULL)
+    return NULL;
+  lock = kt_sync_lock_take (kt_local_dir (local), KT_SYNC_LOCK_WAIT_MS, cancellable, error);
+  if (lock == NULL)
+    return NULL;
+
+  engine = kt_engine_new ();
+  run.engine = engine;
+  kt_engine_verify (engine);
+  report = kt_engine_report (engine);
+  if (!run_round (&run, 3, error))
+    return NULL;
+  if (report->problem != NULL)
     {
-      g_autoptr (GPtrArray) differing = g_ptr_array_new_with_free_func (g_free);
-      gboolean moved;
-
-      if (!kt_sync_run (local, transport, 3, NULL, NULL, cancellable, NULL, error)
-          || !check_settled (local, error))
-        return NULL;
-      g_free (token);
-      token = get_token (local, error);
-      if (token == NULL
-          || !compare_all (local, transport, token, differing, &total, &moved, cancellable, error))
-        return NULL;
-      if (moved)
-        continue;
-      if (differing->len == 0)
-        {
-          g_autoptr (GPtrArray) none = g_ptr_array_new ();
-
-          *equal = first == NULL;
-          return verify_report (*equal, &total, first != NULL ? first : none);
-        }
-      if (first == NULL)
-        first = g_steal_pointer (&differing);
-      if (!kt_local_reset_cursor (local, error))
-        return NULL;
+      g_propagate_error (error, g_error_copy (report->problem));
+      return NULL;
     }
-
-  g_set_error_literal (error, KT_ERROR, KT_ERROR_UNSETTLED,
-                       first == NULL
-                         ? "The server is too busy for a comparison: it changed every time. "
-                           "Try again later"
-                         : "This copy and the server differ, and pulling everything anew did "
-                           "not mend it. Nothing waiting here is lost. Tell the administrator");
-  return NULL;
+  if (!report->compared)
+    {
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_UNSETTLED,
+                           "This copy is not complete yet, so there is nothing to compare");
+      return NULL;
+    }
+  if (!kt_local_outbox_counts (local, &counts, error))
+    return NULL;
+  *equal = report->repaired->len == 0;
+  return verify_report (report, counts.queued + counts.sent + counts.settled + counts.parked);
 }
 
 /* ---- attachments ---- */

@@ -19,8 +19,8 @@ static gboolean option_trace, option_no_shrink, option_coverage;
 
 static guint64 coverage[SIM_N_EVENTS][KT_ENGINE_N_STATES];
 
-static const char *const states[KT_ENGINE_N_STATES] = { "idle",      "schema",   "push", "pull",
-                                                        "blob-stat", "blob-put", "wait", "signed-out" };
+static const char *const states[KT_ENGINE_N_STATES] = { "idle",      "schema",   "push", "device", "pull",
+                                                        "blob-stat", "blob-put", "blob-get", "verify", "wait", "signed-out" };
 
 static GArray *
 plan_of (guint64 seed)

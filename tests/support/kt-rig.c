@@ -660,6 +660,28 @@ assert_equal (Device *device)
   if (!equal)
     g_printerr ("# %s: %s\n", device->name, report);
   g_assert_true (equal);
+  assert_sums (device);
+}
+
+void
+assert_sums (Device *device)
+{
+  const KtObject *const *objects;
+  guint n;
+
+  objects = kt_schema_objects (kt_local_schema (device->local), &n);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *kept_text = NULL;
+      g_autofree char *fresh_text = NULL;
+      KtDigest kept, fresh;
+
+      g_assert_true (kt_local_digest_kept (device->local, objects[i], &kept, NULL));
+      g_assert_true (kt_local_digest (device->local, objects[i], &fresh, NULL));
+      kept_text = kt_digest_string (&kept);
+      fresh_text = kt_digest_string (&fresh);
+      g_assert_cmpstr (kept_text, ==, fresh_text);
+    }
 }
 
 void

@@ -112,6 +112,8 @@ char    *device_history    (Device *device, const char *object, const KtId *id);
 /* P4: both hold the same. */
 void     assert_equal      (Device *device);
 void     assert_all_equal  (Rig *rig);
+/* The sums that the device keeps are those of its records. */
+void     assert_sums       (Device *device);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Rig, rig_free)
 

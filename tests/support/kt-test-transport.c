@@ -37,7 +37,7 @@ static const char *const words[KT_N_ENDPOINTS] = {
   [KT_ENDPOINT_LOGOUT] = "logout", [KT_ENDPOINT_DEVICE] = "device",   [KT_ENDPOINT_SCHEMA] = "schema",
   [KT_ENDPOINT_ACCESS] = "access",
   [KT_ENDPOINT_PULL] = "pull",       [KT_ENDPOINT_PUSH] = "push",
-  [KT_ENDPOINT_HISTORY] = "history", [KT_ENDPOINT_DIGEST] = "digest",
+  [KT_ENDPOINT_HISTORY] = "history", [KT_ENDPOINT_DIGEST] = "digest", [KT_ENDPOINT_ROWS] = "rows",
   [KT_ENDPOINT_BLOB_GET] = "get",    [KT_ENDPOINT_BLOB_PUT] = "put",
   [KT_ENDPOINT_BLOB_STAT] = "stat",  [KT_ENDPOINT_LIVE] = "live",
 };
