@@ -72,6 +72,7 @@ struct _KtLocal
   KtExpressionEngine *engine;
   GHashTable  *names;              /* object number → its cache of names (kt-local-search.c) */
   GString     *scratch[3];         /* terms being made, by KtTermColumn */
+  GError      *failure;            /* of a reading of this transaction that had to give something: it cannot be committed */
 
   /* borrowed */
   const KtEnv *env;
@@ -80,6 +81,7 @@ struct _KtLocal
   gint64       data_version;
   gint64       seq;                /* visible */
   gint64       settled;            /* what is visible holds the effect of this device's numbers up to here */
+  struct { gint64 seq, settled; gboolean ready; } begun;   /* the same, when the transaction began */
   guint64      stamp;              /* moves when schema, identity or ready did */
   guint        read_only : 1;
   guint        ready : 1;

@@ -73,8 +73,11 @@ _kt_local_meta (KtLocal *local, const char *key, GError **error)
 gint64
 _kt_local_meta_int (KtLocal *local, const char *key, gint64 fallback)
 {
-  g_autofree char *text = _kt_local_meta (local, key, NULL);
+  g_autoptr (GError) failure = NULL;
+  g_autofree char *text = _kt_local_meta (local, key, &failure);
 
+  if (failure != NULL && local->failure == NULL)
+    local->failure = g_steal_pointer (&failure);
   return text != NULL ? g_ascii_strtoll (text, NULL, 10) : fallback;
 }
 
@@ -191,12 +194,21 @@ _kt_local_refresh (KtLocal *local, GError **error)
   g_autofree char *locale = NULL;
   g_autofree char *digest = NULL;
   g_autoptr (GError) failure = NULL;
+  gint64 seq, settled;
   gboolean ready;
 
   identity = _kt_local_meta (local, "kt:identity", &failure);
-  if (failure != NULL)
+  if (failure == NULL)
+    locale = _kt_local_meta (local, "kt:locale", &failure);
+  if (failure == NULL)
+    digest = _kt_local_meta (local, "kt:schema_digest", &failure);
+  ready = _kt_local_meta_int (local, "kt:ready", 0) != 0;
+  seq = _kt_local_meta_int (local, "kt:seq", 0);
+  settled = _kt_local_meta_int (local, "kt:settled", 0);
+  if (failure != NULL || local->failure != NULL)
     {
-      g_propagate_error (error, g_steal_pointer (&failure));
+      g_propagate_error (error, failure != NULL ? g_steal_pointer (&failure)
+                                                : g_error_copy (local->failure));
       return FALSE;
     }
   old = local->identity != NULL ? identity_to_string (local->identity) : NULL;
@@ -211,21 +223,18 @@ _kt_local_refresh (KtLocal *local, GError **error)
       local->stamp++;
     }
 
-  ready = _kt_local_meta_int (local, "kt:ready", 0) != 0;
   if (ready != local->ready)
     {
       local->ready = ready;
       local->stamp++;
     }
-  local->seq = _kt_local_meta_int (local, "kt:seq", 0);
-  local->settled = _kt_local_meta_int (local, "kt:settled", 0);
-  locale = _kt_local_meta (local, "kt:locale", NULL);
+  local->seq = seq;
+  local->settled = settled;
   if (locale != NULL && g_strcmp0 (locale, local->locale) != 0)
     {
       g_free (local->locale);
       local->locale = g_steal_pointer (&locale);
     }
-  digest = _kt_local_meta (local, "kt:schema_digest", NULL);
   if (g_strcmp0 (digest, local->schema_digest) != 0)
     return _kt_local_load_schema (local, error);
   return TRUE;
@@ -278,8 +287,14 @@ begin (KtLocal *local, KtTxMode mode, gboolean relaxed, GError **error)
     }
   if (!kt_db_begin (local->db, mode, error))
     return FALSE;
+  g_clear_error (&local->failure);
   if (follow (local, error))
-    return TRUE;
+    {
+      local->begun.seq = local->seq;
+      local->begun.settled = local->settled;
+      local->begun.ready = local->ready;
+      return TRUE;
+    }
   kt_db_rollback (local->db);
   return FALSE;
 }
@@ -299,7 +314,9 @@ _kt_local_begin_relaxed (KtLocal *local, GError **error)
 gboolean
 _kt_local_commit (KtLocal *local, GError **error)
 {
-  if (kt_db_commit (local->db, error))
+  if (local->failure != NULL)
+    g_propagate_error (error, g_error_copy (local->failure));
+  else if (kt_db_commit (local->db, error))
     return TRUE;
   _kt_local_rollback (local);
   return FALSE;
@@ -312,8 +329,16 @@ _kt_local_rollback (KtLocal *local)
 
   kt_db_rollback (local->db);
   g_hash_table_remove_all (local->names);
-  if (!_kt_local_refresh (local, &error))
-    g_debug ("after a rollback: %s", error->message);
+  g_clear_error (&local->failure);
+  if (_kt_local_refresh (local, &error))
+    return;
+  /* The disk fails: what the transaction found stands again, and the next one looks for itself. */
+  g_debug ("after a rollback: %s", error->message);
+  g_clear_error (&local->failure);
+  local->seq = local->begun.seq;
+  local->settled = local->begun.settled;
+  local->ready = local->begun.ready;
+  local->data_version = -1;
 }
 
 gboolean
@@ -479,6 +504,7 @@ kt_local_close (KtLocal *local)
   g_hash_table_unref (local->names);
   for (guint i = 0; i < G_N_ELEMENTS (local->scratch); i++)
     g_string_free (local->scratch[i], TRUE);
+  g_clear_error (&local->failure);
   g_free (local->locale);
   g_free (local->path);
   g_free (local->dir);
