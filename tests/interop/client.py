@@ -123,7 +123,7 @@ class Page:
             elif "object" in item:
                 thing, names = item["object"], item["fields"]
             elif "gone" in item:
-                self.gone.append(tuple(item["gone"]))
+                self.gone += zip(item["gone"][::2], item["gone"][1::2])
             else:
                 self.others.append(item)
         if "rows" in self.end and self.end["rows"] != len(self.rows):
@@ -264,6 +264,17 @@ class Client:
         self.save()
         return parse(path.read_bytes())
 
+    def fetch_access(self):
+        """What this user may do."""
+        path = self.folder / "access.json"
+        headers = {"If-None-Match": f'"{self.state["access"]}"'} if self.state["access"] and path.exists() else {}
+        status, answer, data = self.request("GET", "/v1/access", headers=headers, raw=True)
+        if status == 200:
+            path.write_bytes(data)
+            self.state["access"] = answer["ETag"].strip('"')
+            self.save()
+        return parse(path.read_bytes())
+
     # ---- what is seen: the synced version, and on top what is not settled ----
 
     def synced(self, thing, ident):
@@ -401,6 +412,8 @@ class Client:
             page = Page(body)
             if page.head["schema"] != self.state["schema"]:
                 self.fetch_schema()
+            if page.head.get("access") != self.state["access"]:
+                self.fetch_access()
             self._apply(page)
             pages.append(page)
             if not page.end["more"]:

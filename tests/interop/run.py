@@ -295,6 +295,61 @@ def copied(tap, folder, ctl, client):
         equal(ctl, client)
 
 
+def leaving(tap, folder, host, client):
+    """Somebody who may not see everything."""
+    host.add_user("ben", "--role", "Sales rep")
+    ben = Client(client.url, pathlib.Path(folder, "ben"))
+    with tap.check("P8 a rep gets what a rep may see, and the rights that go with it"):
+        client.sync()
+        ben.login("ben", PASSWORD)
+        ben.pull(limit=50)
+        everything = {i for i, row in client.all("account").items() if row}
+        assert everything and not everything & set(ben.all("account")), "another's account on the device of a rep"
+        rights = ben.fetch_access()
+        assert not rights["admin"] and rights["objects"]["account"]["create"] == "yes", rights
+        same(ben.verify(), (True, []))
+    me, him = client.state["user"]["id"], ben.state["user"]["id"]
+    given = client.create("account", name="Given to Ben", owner=him)
+    client.sync()
+    with tap.check("P8 a record enters, and leaves: gone, and the digest is equal each time"):
+        ben.pull()
+        same(ben.get("account", given)["name"], "Given to Ben")
+        client.update("account", given, owner=me)
+        client.sync()
+        pages = ben.pull()
+        same([g for page in pages for g in page.gone], [("account", given)])
+        same(ben.get("account", given), None)
+        same(ben.verify(), (True, []))
+    with tap.check("48 an edit of a record that is being taken away waits for its owner, whole"):
+        client.update("account", given, owner=him)
+        client.sync(), ben.sync()
+        client.update("account", given, owner=me)
+        client.sync()
+        ben.update("account", given, phone="+49 40 ben")
+        same([v["outcome"] for v in ben.push()], ["review"])
+        ben.pull()
+        same(ben.get("account", given), None)
+        client.pull()
+        ((number, item),) = client.conflicts().items()
+        same((item["kind"], item["record"]["id"], item["mutation"]["ops"][0]["fields"]["phone"][1]), ("scope", given, "+49 40 ben"))
+        client.decide(number, "kept_mine", [client.update_op("account", given, phone="+49 40 ben")])
+        client.sync()
+        same(client.get("account", given)["phone"], "+49 40 ben")
+        same(client.conflicts(), {})
+    with tap.check("P8 roles and teams change: what comes and what goes, and nothing else"):
+        for words, count in ((("--role", "Admin"), len(everything) + 1), (("--role", "Sales rep"), 0)):
+            host.run("user", "set", host.folder, "ben", *words)
+            ben.pull(limit=50)
+            same(len([1 for row in ben.all("account").values() if row]), count, words[1])
+            same(ben.verify(), (True, []))
+    with tap.check("a cursor of somebody else is refused"):
+        try:
+            ben.request("GET", "/v1/pull", query={"cursor": client.state["cursor"]})
+            raise AssertionError("taken")
+        except Refused as no:
+            same((no.status, no.code), (400, "invalid"))
+
+
 def strangers(tap, host, client):
     with tap.check("what is not meant for this client: another's cursor, a damaged one, a path of the future"):
         for cursor in ("nonsense", client.state["cursor"][:-4] + "AAAA"):
@@ -340,6 +395,7 @@ def main(source):
         living(tap, ctl, client)
         copied(tap, folder, ctl, client)
         restored(tap, folder, host, ctl, client)
+        leaving(tap, folder, host, client)
         strangers(tap, host, client)
         with tap.check("at the end all are equal, and the server is sound"):
             equal(ctl, client)
