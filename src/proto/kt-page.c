@@ -51,6 +51,7 @@ struct _KtPageWriter
   guint n_fields;
   guint rows;
   gint64 settled; /* -1: not told */
+  KtId settled_id;
   guint gone;     /* pairs in the open {"gone": line; 0: none is open */
 };
 
@@ -205,11 +206,12 @@ kt_page_writer_gone (KtPageWriter *writer, const KtObject *object, const KtId *i
 }
 
 void
-kt_page_writer_settled (KtPageWriter *writer, gint64 number)
+kt_page_writer_settled (KtPageWriter *writer, gint64 number, const KtId *id)
 {
   g_return_if_fail (writer != NULL && number >= 0);
 
   writer->settled = number;
+  writer->settled_id = id != NULL ? *id : KT_ID_NIL;
 }
 
 gsize
@@ -244,6 +246,11 @@ kt_page_writer_finish (KtPageWriter *writer, const char *cursor, gboolean more, 
   kt_json_put_int (&writer->json, "rows", writer->rows);
   if (writer->settled >= 0)
     kt_json_put_int (&writer->json, "settled", writer->settled);
+  if (writer->settled >= 0 && !kt_id_is_nil (&writer->settled_id))
+    {
+      kt_json_key (&writer->json, "settled_id");
+      put_id (&writer->json, &writer->settled_id);
+    }
   g_string_append (writer->out, "," CRC_MEMBER);
   g_string_append_printf (writer->out, "%08x" CRC_TAIL,
                           checksum (writer->out->str, writer->out->len));
@@ -267,6 +274,7 @@ typedef struct
   gboolean more;
   gint64 seq;
   gint64 settled;
+  KtId settled_id;
   const KtObject *block; /* of the rows; NULL: unknown here. page.object also names gone ones */
   gboolean has_block;
   gboolean failed;
@@ -331,6 +339,8 @@ read_end (Page *self, const char *line, gsize len, guint rows, GError **error)
   if (kt_json_get_int (json, "rows", -1) != rows)
     return page_fails (error, KT_ERROR_INVALID, "The page does not hold as many rows as it says");
   self->settled = kt_json_get_int (json, "settled", -1);
+  if (!kt_id_parse (kt_json_get_string (json, "settled_id", ""), -1, &self->settled_id))
+    self->settled_id = KT_ID_NIL;
   self->more = kt_json_bool (more, FALSE);
   if (self->page.repair)
     self->page.seq = self->seq;
@@ -826,6 +836,7 @@ advance (Page *self, KtPageEvent *event, GError **error)
       page->more = self->more;
       page->seq = self->seq;
       page->settled = self->settled;
+      page->settled_id = self->settled_id;
       *event = KT_PAGE_END;
       return TRUE;
     }

@@ -110,8 +110,9 @@ gboolean kt_cursor_decode (const char *text, KtCursor *out, GError **error); /* 
  *   {"object":"contact","fields":["first_name",…]}         a block: the rows after it are of this object
  *   ["id",rev,value,…]                                      a row, values in wire form by position; whole record: fields not listed are null
  *   {"gone":["contact","id",…]}                             pairs: records that leave this device (erased or out of scope)
- *   {"end":1,"cursor":"…","more":true|false,"seq":n,"rows":n,"settled":n?,"crc":"8 hex"}
- * settled: number of the device's last mutation that was decided by the commit this page ends at. What is laid over the
+ *   {"end":1,"cursor":"…","more":true|false,"seq":n,"rows":n,"settled":n?,"settled_id":"uuid"?,"crc":"8 hex"}
+ * settled: number of the device's last mutation that was decided by the commit this page ends at; settled_id: its id, if that was
+ * after the page's beginning. Only whoever made that one may go by it (another copy of the profile may have). What is laid over the
  * rows are the mutations after it: otherwise a lost reply shows a `sum` counted twice until the verdict comes (scenario 2).
  * crc is the last member: CRC-32 of every byte of the page before its eight digits, the cursor and seq of
  * the last line included; after them only "} and a newline. Lower-case hex. */
@@ -125,7 +126,7 @@ KtPageWriter *kt_page_writer_new_for (const KtId *epoch, gboolean snapshot, cons
 void          kt_page_writer_block (KtPageWriter *writer, const KtObject *object, const KtField *const *fields, guint n_fields);
 void          kt_page_writer_row   (KtPageWriter *writer, const KtId *id, gint64 rev, const KtValue *values /* n_fields of the block, in order */);
 void          kt_page_writer_gone  (KtPageWriter *writer, const KtObject *object, const KtId *id);
-void          kt_page_writer_settled (KtPageWriter *writer, gint64 number);
+void          kt_page_writer_settled (KtPageWriter *writer, gint64 number, const KtId *id /* NULL: not told */);
 gsize         kt_page_writer_size  (KtPageWriter *writer);
 guint         kt_page_writer_rows  (KtPageWriter *writer);
 GBytes       *kt_page_writer_finish (KtPageWriter *writer, const char *cursor, gboolean more, gint64 seq);   /* frees the writer */
@@ -143,6 +144,7 @@ typedef struct
   gboolean        more;
   gint64          seq;               /* of a repair from the beginning: a "gone" is judged by it */
   gint64          settled;           /* -1: the server did not say */
+  KtId            settled_id;        /* nil: it did not say */
   /* What this client's schema has no place for, so far. A page with skipped ones must not move the cursor: they
    * would never be sent again (P13). Fetch the schema, migrate, apply the page again. */
   guint           skipped_rows;

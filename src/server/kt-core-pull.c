@@ -48,19 +48,31 @@ select_rows (KtCore *core, const KtActor *actor, const KtObject *object)
 
 /* The last of the device's own mutations, in a page that ends at the head: there, all that were decided are covered. */
 static gboolean
-put_settled (KtCore *core, const KtActor *actor, gint64 end, KtPageWriter *writer, GError **error)
+put_settled (KtCore *core,
+             const KtActor *actor,
+             gint64 from,
+             gint64 end,
+             KtPageWriter *writer,
+             GError **error)
 {
-  gint64 number;
+  KT_STMT_SCOPE *stmt = kt_db_stmt (
+    core->db,
+    "SELECT d.last_number, v.id FROM kt_meta m JOIN kt_device d ON d.id = ?1"
+    " LEFT JOIN kt_verdict v ON v.device = d.id AND v.number = d.last_number AND v.seq > ?3"
+    " WHERE m.key = 'seq' AND m.number = ?2",
+    error);
+  KtStep step;
+  KtId id;
 
-  if (
-    !kt_db_get_int (
-      core->db, -1, &number, error,
-      "SELECT d.last_number FROM kt_device d, kt_meta m WHERE d.id = ?1 AND m.key = 'seq' AND m.number = ?2",
-      KT_BIND_ID, &actor->device, KT_BIND_INT, end, KT_BIND_END))
+  if (stmt == NULL)
     return FALSE;
-  if (number >= 0)
-    kt_page_writer_settled (writer, number);
-  return TRUE;
+  kt_stmt_bind_id (stmt, 1, &actor->device);
+  kt_stmt_bind_int (stmt, 2, end);
+  kt_stmt_bind_int (stmt, 3, from);
+  step = kt_stmt_step (stmt, error);
+  if (step == KT_STEP_ROW)
+    kt_page_writer_settled (writer, kt_stmt_int (stmt, 0), kt_stmt_id (stmt, 1, &id) ? &id : NULL);
+  return step != KT_STEP_ERROR;
 }
 
 static KtPageWriter *
@@ -247,7 +259,7 @@ snapshot_page (KtPull *pull, KtCursor *cursor, GError **error)
           return NULL;
         }
     }
-  if (!put_settled (pull->core, pull->actor, cursor->seq, writer, error))
+  if (!put_settled (pull->core, pull->actor, 0, cursor->seq, writer, error))
     {
       drop_page (writer);
       return NULL;
@@ -277,7 +289,7 @@ move_page (KtPull *pull, KtCursor *cursor, GError **error)
   gboolean done;
 
   if (!_kt_pull_move (pull, cursor, writer, &done, error)
-      || !put_settled (pull->core, pull->actor, cursor->seq, writer, error))
+      || !put_settled (pull->core, pull->actor, 0, cursor->seq, writer, error))
     {
       drop_page (writer);
       return NULL;
@@ -683,7 +695,7 @@ try_changes (KtPull *pull,
     done = gone_erased (pull, cursor->seq, end, writer, gone, error);
   if (done && !*too_large)
     done = gone_lost (pull, cursor->seq, end, writer, gone, error)
-           && put_settled (core, pull->actor, end, writer, error);
+           && put_settled (core, pull->actor, cursor->seq, end, writer, error);
   if (!done || *too_large)
     {
       drop_page (writer);

@@ -181,10 +181,18 @@ touch_entries (KtLocal *local,
 }
 
 gboolean
-_kt_local_cover (KtLocal *local, gint64 settled, GHashTable *touched, GError **error)
+_kt_local_cover (KtLocal *local, const KtId *last, GHashTable *touched, GError **error)
 {
-  /* More than was ever sent from here: another copy of this profile did that, under our name. */
-  if (settled <= local->settled || settled >= _kt_local_meta_int (local, "kt:next_number", 1))
+  gint64 settled = 0;
+
+  if (kt_id_is_nil (last))
+    return TRUE;
+  /* Not one of ours that waits for its verdict: it has left, or another copy of this profile sent it under our name. */
+  if (!kt_db_get_int (local->db, 0, &settled, error,
+                      "SELECT number FROM kt_outbox WHERE id=?1 AND state=?2", KT_BIND_ID, last,
+                      KT_BIND_INT, (gint64) KT_OUTBOX_SENT, KT_BIND_END))
+    return FALSE;
+  if (settled <= local->settled)
     return TRUE;
   if (!touch_entries (local,
                       "SELECT p.object, p.id FROM kt_outbox o JOIN kt_outbox_op p ON p.no=o.no"

@@ -217,8 +217,9 @@ gboolean  _kt_local_trim_settled (KtLocal *local, gint64 n, gint64 bytes, GError
 gboolean  _kt_local_forget_numbers (KtLocal *local, gint64 last, GError **error);
 /* A whole pull is here: shadows are of this life. Notes the records of what is laid over them from now on. */
 gboolean  _kt_local_end_old_life (KtLocal *local, GHashTable *touched, GError **error);
-/* Takes note of what a page says of this device's numbers; notes the records whose overlay changes. */
-gboolean  _kt_local_cover      (KtLocal *local, gint64 settled, GHashTable *touched, GError **error);
+/* Takes note that a page holds the effect of everything sent up to the mutation @last (nil: nothing new); notes the records whose
+ * overlay changes. */
+gboolean  _kt_local_cover      (KtLocal *local, const KtId *last, GHashTable *touched, GError **error);
 /* Another name for this device, another life of the server; NULL: as before. (kt-local.c) */
 gboolean  _kt_local_rename_self (KtLocal *local, const KtId *device, const KtId *epoch, GError **error);
 

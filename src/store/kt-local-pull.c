@@ -612,7 +612,7 @@ end_last (Pull *pull, GError **error)
       return FALSE;
     }
   if (!(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))
-      || !_kt_local_cover (local, pull->page->settled, pull->touched, error)
+      || !_kt_local_cover (local, &pull->page->settled_id, pull->touched, error)
       || ((pull->all || !local->ready) && !_kt_local_end_old_life (local, pull->touched, error))
       || !_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)
       || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error))

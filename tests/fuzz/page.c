@@ -71,7 +71,8 @@ copy (const char *body, gsize len)
     }
   g_assert_no_error (error);
   if (page->settled >= 0)
-    kt_page_writer_settled (writer, page->settled);
+    kt_page_writer_settled (writer, page->settled,
+                            kt_id_is_nil (&page->settled_id) ? NULL : &page->settled_id);
   return kt_page_writer_finish (writer, page->cursor, page->more, page->seq);
 }
 

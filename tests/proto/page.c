@@ -73,7 +73,8 @@ sample_page (void)
   write_record (writer, second);
   g_assert_cmpuint (kt_page_writer_rows (writer), ==, 3);
   g_assert_cmpuint (kt_page_writer_size (writer), >, 1000);
-  kt_page_writer_settled (writer, 41);
+  gone = fixture_id (0x92);
+  kt_page_writer_settled (writer, 41, &gone);
   return kt_page_writer_finish (writer, "the-cursor", TRUE, 77);
 }
 
@@ -128,6 +129,7 @@ test_round_trip (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (KtPage) page = kt_page_open (fixture_schema (), body, &error);
   g_autoptr (KtRecord) first = fixture_record (1, rich);
+  KtId settled;
 
   g_assert_no_error (error);
   g_assert_true (page->snapshot);
@@ -164,6 +166,8 @@ test_round_trip (void)
   g_assert_true (page->more);
   g_assert_cmpint (page->seq, ==, 77);
   g_assert_cmpint (page->settled, ==, 41);
+  settled = fixture_id (0x92);
+  g_assert_true (kt_id_equal (&page->settled_id, &settled));
 }
 
 static void
