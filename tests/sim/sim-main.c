@@ -19,8 +19,13 @@ static gboolean option_trace, option_no_shrink, option_coverage;
 
 static guint64 coverage[SIM_N_EVENTS][KT_ENGINE_N_STATES];
 
-static const char *const states[KT_ENGINE_N_STATES] = { "idle",      "schema",   "push", "device", "pull",
-                                                        "blob-stat", "blob-put", "blob-get", "verify", "wait", "signed-out" };
+static const char *const states[KT_ENGINE_N_STATES] = {
+  [KT_ENGINE_IDLE] = "idle",           [KT_ENGINE_SCHEMA] = "schema",
+  [KT_ENGINE_PUSH] = "push",           [KT_ENGINE_DEVICE] = "device",
+  [KT_ENGINE_PULL] = "pull",           [KT_ENGINE_BLOB_STAT] = "blob-stat",
+  [KT_ENGINE_BLOB_PUT] = "blob-put",   [KT_ENGINE_WAIT] = "wait",
+  [KT_ENGINE_SIGNED_OUT] = "signed-out",
+};
 
 static GArray *
 plan_of (guint64 seed)

@@ -47,6 +47,7 @@ deed_new (SimDevice *device, const KtMutation *mutation, gint64 no, SimFate fate
   g_strlcpy (deed->at, mutation->at, sizeof deed->at);
   deed->device = device->index;
   deed->no = no;
+  deed->holders = 1u << device->index;
   deed->fate = fate;
   deed->ops = g_array_new (FALSE, TRUE, sizeof (SimOp));
   g_array_set_clear_func (deed->ops, op_clear);
@@ -91,7 +92,7 @@ sim_people_settle_doubts (SimDevice *device)
     {
       SimDeed *deed = sim->deeds->pdata[i];
 
-      if (deed->fate != SIM_DOUBTFUL || deed->device != device->index)
+      if (deed->fate != SIM_DOUBTFUL)
         continue;
       for (guint k = 0; k < outbox->len; k++)
         {
@@ -101,9 +102,44 @@ sim_people_settle_doubts (SimDevice *device)
             continue;
           deed->fate = SIM_KEPT;
           deed->no = entry->no;
+          deed->holders |= 1u << device->index;
         }
       if (deed->fate == SIM_KEPT)
         sim_say (sim, "    deed %u was kept", deed->n);
+    }
+}
+
+void
+sim_people_copied (SimDevice *from, SimDevice *to)
+{
+  GPtrArray *deeds = from->sim->deeds;
+
+  for (guint i = 0; i < deeds->len; i++)
+    {
+      SimDeed *deed = deeds->pdata[i];
+
+      if ((deed->holders & (1u << from->index)) != 0)
+        deed->holders |= 1u << to->index;
+    }
+}
+
+/* What was done since the backup is only where it was sent to; what was taken back since is there again. */
+void
+sim_people_put_back (SimDevice *device)
+{
+  GPtrArray *deeds = device->sim->deeds;
+  guint bit = 1u << device->index;
+
+  for (guint i = 0; i < deeds->len; i++)
+    {
+      SimDeed *deed = deeds->pdata[i];
+      gboolean holds = i < device->backup_deeds && device->backup_holds[i];
+
+      if (holds && (deed->fate == SIM_TAKEN_BACK || deed->fate == SIM_GIVEN_UP))
+        deed->fate = SIM_DOUBTFUL;
+      deed->holders = holds ? deed->holders | bit : deed->holders & ~bit;
+      if (deed->holders == 0 && deed->fate == SIM_KEPT)
+        deed->fate = SIM_DOUBTFUL;
     }
 }
 
@@ -406,6 +442,7 @@ poison (SimDevice *device)
   Sim *sim = device->sim;
   g_autofree char *now = time_of (device);
   g_autoptr (KtMutation) mutation = kt_mutation_new (now, "client");
+  g_autofree char *title = NULL;
   g_autoptr (KtRecord) before = pick (sim, 2) == 0 ? pick_record (device, "job", FALSE) : NULL;
   g_autoptr (KtRecord) after = NULL;
   KtValue value = KT_VALUE_INIT;
@@ -414,7 +451,8 @@ poison (SimDevice *device)
   SimKnown known = { g_intern_string ("job"), id };
 
   after = before != NULL ? kt_record_copy (before) : kt_record_new (object_of (device, "job"), &id);
-  set_text (after, "subject", now);
+  title = g_strdup_printf ("n%u", sim->deeds->len);
+  set_text (after, "subject", title);
   add_number (device, after, "hours");
   kt_value_set_any (&value, "company", &nobody);
   set (after, "about", &value);
@@ -513,7 +551,12 @@ outbox_act (SimDevice *device, SimActionKind kind)
            deed != NULL ? deed->n : 0, done ? "done" : error->message);
   if (deed == NULL || kind == SIM_RETRY)
     return;
+  /* Another copy of this profile does not know of it. */
   if (done)
+    deed->holders &= ~(1u << device->index);
+  if (done && deed->holders != 0)
+    deed->fate = SIM_DOUBTFUL;
+  else if (done)
     deed->fate = kind == SIM_UNDO ? SIM_TAKEN_BACK : SIM_GIVEN_UP;
   else if (g_error_matches (error, KT_ERROR, KT_ERROR_IO) || sim_disk_dead (device->disk))
     deed->fate = SIM_DOUBTFUL;

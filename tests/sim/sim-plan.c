@@ -18,6 +18,8 @@ typedef enum
   GROUP_CLOCK,
   GROUP_SESSION,
   GROUP_POISON,
+  GROUP_COPY,
+  GROUP_SERVER_COPY,
   N_GROUPS
 } Group;
 
@@ -67,6 +69,11 @@ static const struct
   [SIM_WAIT] = { "wait", 2, GROUP_ALWAYS },
   [SIM_LOGOUT] = { "logout", 2, GROUP_SESSION },
   [SIM_LOGIN] = { "login", 4, GROUP_SESSION },
+  [SIM_BACKUP] = { "backup", 3, GROUP_COPY },
+  [SIM_RESTORE] = { "restore", 3, GROUP_COPY },
+  [SIM_CLONE] = { "clone", 2, GROUP_COPY },
+  [SIM_SERVER_BACKUP] = { "server-backup", 4, GROUP_SERVER_COPY },
+  [SIM_SERVER_RESTORE] = { "server-restore", 3, GROUP_SERVER_COPY },
   [SIM_DIED] = { "dies" },
   [SIM_SERVER_DIED] = { "server dies" },
   [SIM_LOCAL_FAILURE] = { "disk fails" },
@@ -87,7 +94,7 @@ sim_plan (guint64 seed, guint steps)
   guint total = 0;
 
   for (guint i = 1; i < N_GROUPS; i++)
-    in[i] = g_rand_int_range (rand, 0, 5) < 2;
+    in[i] = g_rand_int_range (rand, 0, 3) == 0;
   for (guint i = 0; i < SIM_N_ACTIONS; i++)
     total += in[kinds[i].group] ? kinds[i].weight : 0;
   for (guint n = 0; n < steps; n++)
@@ -344,6 +351,21 @@ sim_act (Sim *sim, const SimAction *action)
     case SIM_LOGIN:
       sim_login (device);
       break;
+    case SIM_BACKUP:
+      sim_backup_device (device);
+      break;
+    case SIM_RESTORE:
+      sim_restore_device (device);
+      break;
+    case SIM_CLONE:
+      sim_clone_device (device);
+      break;
+    case SIM_SERVER_BACKUP:
+      sim_backup_server (sim);
+      break;
+    case SIM_SERVER_RESTORE:
+      sim_restore_server (sim);
+      break;
     case SIM_N_ACTIONS:
     case SIM_SERVER_DIED:
     case SIM_LOCAL_FAILURE:
@@ -442,7 +464,7 @@ settle (Sim *sim)
               if (token == NULL)
                 sim_login (device);
             }
-          if (!settled (device))
+          if (turn == 0 || !settled (device))
             sim_round (device, 200);
         }
       if (sim_failed (sim))

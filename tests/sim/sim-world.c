@@ -585,6 +585,7 @@ sim_answer (SimDevice *device, const GError *failure)
       kt_session_expire (device->local, device->token, NULL);
       device->want_token = TRUE;
     }
+  device->want_token |= status->renewed;
   if (reply != NULL)
     kt_reply_free (reply);
 }
@@ -668,6 +669,103 @@ sim_logout (SimDevice *device)
   device->want_token = TRUE;
 }
 
+/* ---- copies ---- */
+
+static char *
+read_session (SimDevice *device)
+{
+  g_autofree char *path = session_path (device);
+
+  return read_file (path);
+}
+
+void
+sim_backup_device (SimDevice *device)
+{
+  GPtrArray *deeds = device->sim->deeds;
+
+  g_clear_pointer (&device->backup, sim_image_unref);
+  g_free (device->backup_session);
+  g_free (device->backup_holds);
+  device->backup = sim_disk_snapshot (device->disk, "profile.db");
+  device->backup_session = read_session (device);
+  device->backup_deeds = deeds->len;
+  device->backup_holds = g_new0 (guint8, deeds->len + 1);
+  for (guint i = 0; i < deeds->len; i++)
+    {
+      const SimDeed *deed = deeds->pdata[i];
+
+      device->backup_holds[i] = (deed->holders & (1u << device->index)) != 0;
+    }
+}
+
+void
+sim_restore_device (SimDevice *device)
+{
+  g_autofree char *path = session_path (device);
+
+  if (device->backup == NULL)
+    return;
+  sim_close_device (device, SIM_KILL);
+  sim_disk_load (device->disk, "profile.db", device->backup);
+  sim_disk_set_full (device->disk, device->full);
+  write_file (path, device->backup_session);
+  device->seq = 0;
+  sim_people_put_back (device);
+  sim_open_device (device);
+}
+
+static SimDevice *device_new (Sim *sim, guint index, const char *user, SimImage *image,
+                              const char *session, gint64 years);
+
+void
+sim_clone_device (SimDevice *device)
+{
+  Sim *sim = device->sim;
+  g_autoptr (SimImage) image = NULL;
+  g_autofree char *session = NULL;
+  SimDevice *copy;
+
+  if (sim->n_devices == SIM_MAX_DEVICES)
+    return;
+  image = sim_disk_snapshot (device->disk, "profile.db");
+  session = read_session (device);
+  copy = device_new (sim, sim->n_devices, device->user, image, session, 0);
+  copy->clock.wall_us = device->clock.wall_us;
+  sim->devices[sim->n_devices++] = copy;
+  sim_people_copied (device, copy);
+  sim_say (sim, "    %s is a copy of %s", copy->name, device->name);
+}
+
+void
+sim_backup_server (Sim *sim)
+{
+  g_clear_pointer (&sim->backup, sim_image_unref);
+  sim->backup = sim_disk_snapshot (sim->disk, "workspace.db");
+}
+
+void
+sim_restore_server (Sim *sim)
+{
+  g_autoptr (GError) error = NULL;
+  KtDb *db;
+
+  if (sim->backup == NULL)
+    return;
+  sim->lives++;
+  sim->spoiled = TRUE;
+  sim_close_server (sim, SIM_KILL);
+  sim_disk_load (sim->disk, "workspace.db", sim->backup);
+  sim->server_full = FALSE;
+  sim_open_server (sim);
+  if (sim->core == NULL)
+    return;
+  db = kt_core_db (sim->core);
+  if (!kt_db_begin (db, KT_TX_WRITE, &error) || !_kt_core_begin_life (db, sim->core->env, &error)
+      || !kt_db_commit (db, &error))
+    g_error ("%s", error->message);
+}
+
 /* ---- a world ---- */
 
 /* The database was changed under it: as if another process had. */
@@ -678,7 +776,12 @@ forget (KtDb *db)
 }
 
 static SimDevice *
-device_new (Sim *sim, guint index, guint user, SimImage *image, gint64 years)
+device_new (Sim *sim,
+            guint index,
+            const char *user,
+            SimImage *image,
+            const char *session,
+            gint64 years)
 {
   SimDevice *device = &slots[index];
   g_autofree char *name = g_strdup_printf ("d%u", index);
@@ -687,14 +790,14 @@ device_new (Sim *sim, guint index, guint user, SimImage *image, gint64 years)
   device->sim = sim;
   device->index = index;
   device->name = g_strdup (name);
-  device->user = g_strdup (user_names[user]);
+  device->user = g_strdup (user);
   device->dir = g_build_filename (scratch, name, NULL);
   device->disk = device_disks[index];
   device->late = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_request_free);
   clock_init (&device->clock, sim->seed, 10 + index, years);
   sim_disk_load (device->disk, "profile.db", image);
   path = session_path (device);
-  write_file (path, sessions[user]);
+  write_file (path, session);
   device->local = g_steal_pointer (&open_locals[index]);
   if (device->local != NULL)
     {
@@ -723,6 +826,9 @@ device_clear (SimDevice *device, gboolean keep)
   g_clear_pointer (&device->local, kt_local_close);
   drop_line (device);
   g_ptr_array_unref (device->late);
+  g_clear_pointer (&device->backup, sim_image_unref);
+  g_free (device->backup_session);
+  g_free (device->backup_holds);
   g_free (device->token);
   g_free (device->name);
   g_free (device->user);
@@ -760,7 +866,8 @@ sim_new (guint64 seed, gboolean skewed, gboolean trace)
       gboolean fresh = i == 2 && g_rand_int_range (sim->rand, 0, 4) == 0;
 
       sim->devices[sim->n_devices++] =
-        device_new (sim, i, i, fresh ? fresh_images[i] : device_images[i], skewed ? years[i] : 0);
+        device_new (sim, i, user_names[i], fresh ? fresh_images[i] : device_images[i], sessions[i],
+                    skewed ? years[i] : 0);
     }
   return sim;
 }
@@ -772,11 +879,12 @@ sim_free (Sim *sim)
 
   for (guint i = 0; i < sim->n_devices; i++)
     device_clear (sim->devices[i], keep);
-  if (keep && sim->core != NULL && !sim_disk_dead (sim->disk)
+  if (keep && !sim->spoiled && sim->core != NULL && !sim_disk_dead (sim->disk)
       && !kt_db_in_transaction (kt_core_db (sim->core)))
     open_core = g_steal_pointer (&sim->core);
   sim_disk_kill (sim->disk);
   g_clear_pointer (&sim->core, kt_core_close);
+  g_clear_pointer (&sim->backup, sim_image_unref);
   g_hash_table_unref (sim->deeds_by_at);
   g_ptr_array_unref (sim->deeds);
   g_array_unref (sim->ids);

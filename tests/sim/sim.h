@@ -33,6 +33,8 @@ typedef enum
   SIM_FULL, SIM_ROOM, SIM_IO_ERROR, SIM_SERVER_FULL, SIM_SERVER_ROOM, SIM_SERVER_IO_ERROR,
   SIM_CLOCK, SIM_SERVER_CLOCK, SIM_WAIT,
   SIM_LOGOUT, SIM_LOGIN,
+  /* copies of machines */
+  SIM_BACKUP, SIM_RESTORE, SIM_CLONE, SIM_SERVER_BACKUP, SIM_SERVER_RESTORE,
   SIM_N_ACTIONS,
 
   /* what comes of them, later; counted like them */
@@ -85,6 +87,7 @@ typedef struct
   guint    device;
   gint64   no;
   SimFate  fate;
+  guint    holders;               /* bits: the profiles that it was made on or copied to, and that were not put back since */
   gboolean left;                  /* it is not in the outbox any more, and that was right */
   GArray  *ops;                   /* SimOp */
 } SimDeed;
@@ -105,7 +108,12 @@ typedef struct
   KtRequest *request;             /* on its way to the server, or answered there */
   KtReply   *reply;               /* on its way back */
   GPtrArray *late;                /* KtRequest: copies that are still under way */
-  gint64     seq;                 /* last seen visible */
+  gint64     seq;                 /* last seen visible, */
+  KtId       epoch;               /* in this life of the server */
+  SimImage  *backup;              /* NULL: none */
+  char      *backup_session;
+  guint      backup_deeds;        /* as many there were then */
+  guint8    *backup_holds;        /* which of them it held */
   gboolean   full;
 } SimDevice;
 
@@ -122,6 +130,9 @@ struct _Sim
   GPtrArray *deeds;               /* SimDeed */
   GHashTable *deeds_by_at;
   GArray    *ids;                 /* SimKnown: records that people may touch */
+  SimImage  *backup;              /* of the server; NULL: none */
+  guint      lives;               /* restores of the server */
+  gboolean   spoiled;             /* this server is not to be used for another history */
   GRand     *rand;                /* of the action under way */
   GString   *trace;               /* NULL: not wanted */
   GString   *failure;             /* "P3: …"; first one only. Empty: none */
@@ -155,6 +166,11 @@ gboolean sim_step         (SimDevice *device);    /* all three */
 void     sim_round        (SimDevice *device, guint most);
 gboolean sim_login        (SimDevice *device);
 void     sim_logout       (SimDevice *device);
+void     sim_backup_device  (SimDevice *device);
+void     sim_restore_device (SimDevice *device);
+void     sim_clone_device   (SimDevice *device);
+void     sim_backup_server  (Sim *sim);
+void     sim_restore_server (Sim *sim);          /* a new life of it begins */
 KtReply *sim_handle       (Sim *sim, const KtRequest *request);
 KtRequest *sim_copy_request (const KtRequest *request);
 
@@ -171,6 +187,8 @@ gboolean sim_run          (Sim *sim, const GArray *plan);
 void     sim_people_act   (SimDevice *device, SimActionKind kind);
 void     sim_deed_free    (gpointer deed);
 void     sim_people_settle_doubts (SimDevice *device);             /* after a machine came back */
+void     sim_people_copied   (SimDevice *from, SimDevice *to);
+void     sim_people_put_back (SimDevice *device);                  /* to its backup */
 
 /* ---- sim-oracle.c ---- */
 void     sim_check_device (SimDevice *device);                     /* at every step */

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The faults that tests/sim/planted plants: name, file, what stands there, what is put in its place.
+
+Each is a mistake that somebody has made in an engine like this one. What stands there must be there exactly once, so that a
+change of the code that moves it is noticed.
+"""
+
+FAULTS = [
+    # ---- pushing: numbers and verdicts
+    ("the server forgets the device's number", "src/server/kt-core-push.c",
+     "UPDATE kt_device SET last_number = ?1,",
+     "UPDATE kt_device SET last_number = last_number + 0 * ?1,"),
+    ("a repeat is done again", "src/server/kt-core-push.c",
+     "  if (item->number <= *last)\n    return load_verdict",
+     "  if (item->number < *last)\n    return load_verdict"),
+    ("effect and number in two transactions", "src/server/kt-core-push.c",
+     "  if (last == first_last)\n",
+     "  if (_kt_core_put_seq (push->core, seq, NULL) && kt_db_commit (push->core->db, NULL))\n"
+     "    kt_db_begin (push->core->db, KT_TX_WRITE, NULL);\n"
+     "  if (last == first_last)\n"),
+    ("everything sent counts as settled after an upload", "src/store/kt-local-outbox.c",
+     "               \" WHERE number=?1 AND state=?7\",",
+     "               \" WHERE ?1=?1 AND state=?7\","),
+    ("verdicts are believed before they are durable", "src/store/kt-local-outbox.c",
+     "      _kt_local_rollback (local);\n      return FALSE;\n    }\n  if (!_kt_local_commit (local, error))\n    return FALSE;\n  if (changes != NULL)",
+     "      _kt_local_rollback (local);\n      return FALSE;\n    }\n"
+     "  kt_db_exec (local->db, \"DELETE FROM kt_outbox WHERE state=1\", NULL);\n"
+     "  if (!_kt_local_commit (local, error))\n    return FALSE;\n  if (changes != NULL)"),
+    ("an entry leaves with its verdict, not with its page", "src/store/kt-local-outbox.c",
+     "_kt_local_leave_settled (local, local->seq, touched, &left, error)",
+     "_kt_local_leave_settled (local, G_MAXINT64, touched, &left, error)"),
+    ("an entry never leaves with its page", "src/store/kt-local-pull.c",
+     "_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)",
+     "_kt_local_leave_settled (local, 0, pull->touched, &left, error)"),
+    ("what was sent is not sent again after a crash", "src/store/kt-local-outbox.c",
+     "  for (guint i = 0; i < sent->len && !full; i++)",
+     "  for (guint i = 0; i < sent->len && !full && max == 1; i++)"),
+    ("numbers are given before they are durable", "src/store/kt-local-outbox.c",
+     "  return next == first || _kt_local_put_meta_int (local, \"kt:next_number\", next, error);",
+     "  return next == first || (next - first) % 2 == 1\n"
+     "         || _kt_local_put_meta_int (local, \"kt:next_number\", next, error);"),
+    ("a refused mutation is dropped", "src/store/kt-local-outbox.c",
+     "               (gint64) (refused ? KT_OUTBOX_PARKED : KT_OUTBOX_SETTLED), KT_BIND_INT,",
+     "               (gint64) (refused ? KT_OUTBOX_SETTLED : KT_OUTBOX_SETTLED), KT_BIND_INT,"),
+    ("a refused mutation holds up everything behind it", "src/server/kt-core-push.c",
+     "  if (!written && _kt_is_refusal (why))\n    return refuse",
+     "  if (!written && _kt_is_refusal (why) && item->number == 1)\n    return refuse"),
+
+    # ---- the device's own transaction
+    ("the edit is committed before its outbox entry", "src/store/kt-local-write.c",
+     "  changes->set->outbox = TRUE;\n  *no = _kt_local_add_entry (local, mutation, error);",
+     "  changes->set->outbox = TRUE;\n"
+     "  if (!kt_db_commit (local->db, error) || !kt_db_begin (local->db, KT_TX_WRITE, error))\n    return FALSE;\n"
+     "  *no = _kt_local_add_entry (local, mutation, error);"),
+    ("no shadow is kept under an edit", "src/store/kt-local-write.c",
+     "  return state != KT_SHADOW_ABSENT || _kt_local_put_shadow (local, object, id, before, error);",
+     "  return TRUE;"),
+    ("a page writes over an unsettled edit", "src/store/kt-local-pull.c",
+     "  pull->shadows = n != 0;",
+     "  pull->shadows = FALSE;"),
+    ("commits are not synced", "src/db/kt-db-sqlite.c",
+     "\"PRAGMA cache_size=%d; PRAGMA synchronous=FULL;",
+     "\"PRAGMA cache_size=%d; PRAGMA synchronous=NORMAL;"),
+    ("what a killed process left is believed", "src/db/kt-db-sqlite.c",
+     "|| make_durable (self, error);",
+     "|| TRUE || make_durable (self, error);"),
+
+    # ---- pulling
+    ("the cursor moves before the rows", "src/store/kt-local-pull.c",
+     "  if (!(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))",
+     "  if (!_kt_local_put_meta (local, \"kt:cursor\", pull->page->cursor, error)\n"
+     "      || !kt_db_commit (local->db, error) || !kt_db_begin (local->db, KT_TX_WRITE, error)\n"
+     "      || !(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))"),
+    ("pages are shown one by one", "src/store/kt-local-pull.c",
+     "  return spill (pull, error)\n         && _kt_local_put_meta (local, \"kt:stage_cursor\", pull->page->cursor, error)",
+     "  return swap (pull, error)\n         && _kt_local_put_meta (local, \"kt:stage_cursor\", pull->page->cursor, error)"),
+    ("a page's checksum is not looked at", "src/proto/kt-page.c",
+     "  if (memcmp (digits, bytes + covered, CRC_DIGITS) != 0)",
+     "  if (memcmp (digits, digits, CRC_DIGITS) != 0)"),
+    ("a short page carries the newest cursor", "src/server/kt-core-pull.c",
+     "      if (commits > 0 && *rows + n > limit)\n        return TRUE;",
+     "      if (commits > 0 && *rows + n > limit)\n        {\n          *end = now_seq;\n          return TRUE;\n        }"),
+    ("a deleted record is no change", "src/server/kt-core-pull.c",
+     "  kt_sql_append (sql, \" ORDER BY o.rev, o.rid\");",
+     "  kt_sql_append (sql, \" AND (o.f_deleted_at IS NULL OR o.rev % 2 = 0) ORDER BY o.rev, o.rid\");"),
+    ("the last commit of the log is left out", "src/server/kt-core-pull.c",
+     "  kt_sql_append (sql, \" AND o.rev <= \");",
+     "  kt_sql_append (sql, \" AND o.rev < \");"),
+    ("an older page wins over a newer one", "src/store/kt-local-pull.c",
+     "  if (local->ready && !pull->all && pull->page->seq < local->seq)",
+     "  if (local->ready && !pull->all && pull->page->seq < local->seq - 1000000)"),
+
+    # ---- merging
+    ("the merge swaps mine and theirs", "src/proto/kt-merge.c",
+     "  const KtValue *stands = theirs;",
+     "  const KtValue *stands = mine;"),
+    ("base is what stands, not what the person saw", "src/proto/kt-merge.c",
+     "  if (kt_value_equal (theirs, base))\n    {\n      kt_value_copy (mine, result);",
+     "  if (kt_value_equal (theirs, base) || field->policy == KT_POLICY_REVIEW)\n    {\n      kt_value_copy (mine, result);"),
+    ("two equal steps count once", "src/proto/kt-merge.c",
+     "  if (field->policy == KT_POLICY_SUM && merge_sum (base, mine, theirs, result))",
+     "  if (field->policy == KT_POLICY_SUM && !kt_value_equal (mine, theirs)\n      && merge_sum (base, mine, theirs, result))"),
+    ("a set forgets what was taken out", "src/proto/kt-merge.c",
+     "    if (!g_hash_table_contains (m, element))\n      g_hash_table_remove (t, element);",
+     "    if (!g_hash_table_contains (m, element))\n      continue;"),
+    ("any step of a state is allowed", "src/proto/kt-merge.c",
+     "      if (transition_allowed (field, theirs, mine))",
+     "      if (transition_allowed (field, theirs, mine) || TRUE)"),
+    ("base_rev is not looked at", "src/server/kt-plan.c",
+     "  *foreign = found != 0;",
+     "  *foreign = FALSE;"),
+    ("what the device's other edits did counts as somebody else's", "src/server/kt-plan.c",
+     "        \" AND (device IS NULL OR device <> ?3) LIMIT 1\",",
+     "        \" AND (device IS NULL OR device <> ?3 OR ?3 IS NOT NULL) LIMIT 1\","),
+    ("nobody is asked about what is in review", "src/server/kt-review.c",
+     "  if (kt_id_is_nil (&id))\n    {\n      gint64 number = _kt_plan_next",
+     "  if (item->field != NULL && strcmp (item->kind, \"field\") == 0)\n    return TRUE;\n"
+     "  if (kt_id_is_nil (&id))\n    {\n      gint64 number = _kt_plan_next"),
+
+    # ---- the ledger
+    ("the ledger forgets the value that did not stand", "src/server/kt-plan-write.c",
+     "                  more ? &result->mine : NULL, more ? &result->base : NULL);",
+     "                  more ? after : NULL, more ? &result->base : NULL);"),
+    ("a refused mutation is not in the ledger", "src/server/kt-plan-write.c",
+     "      put_values (&writer, change->field, &change->before, &change->before, outcome,\n"
+     "                  &change->after, &change->before);",
+     "      put_values (&writer, change->field, &change->before, &change->before, outcome,\n"
+     "                  &change->before, &change->before);"),
+
+    # ---- clocks
+    ("the later clock wins", "src/server/kt-plan.c",
+     "  *foreign = found != 0;\n  return TRUE;",
+     "  *foreign = found != 0 && strcmp (plan->mutation->at, plan->at) < 0;\n  return TRUE;"),
+]
