@@ -378,6 +378,7 @@ error_in_body (const KtReply *reply)
   g_autoptr (KtJson) json = NULL;
   KtJson *member;
   const char *word, *message;
+  g_autofree char *shown = NULL;
   KtError code;
 
   if (len == 0 || len > MAX_ERROR_BODY || !has_type (reply, KT_WIRE_CONTENT_JSON))
@@ -386,8 +387,9 @@ error_in_body (const KtReply *reply)
   member = kt_json_get (json, "error");
   word = kt_json_get_string (member, "code", NULL);
   message = kt_json_get_string (member, "message", NULL);
-  if (word == NULL || message == NULL)
+  if (word == NULL || message == NULL || *message == '\0')
     return NULL;
+  shown = kt_error_excerpt (message, KT_ERROR_SENTENCE);
 
   code = kt_error_from_word (word);
   switch (code)
@@ -399,9 +401,9 @@ error_in_body (const KtReply *reply)
     case KT_ERROR_CORRUPT:
     case KT_ERROR_FULL:
     case KT_ERROR_IO:
-      return g_error_new (KT_ERROR, KT_ERROR_SERVER, "The server reports: %s", message);
+      return g_error_new (KT_ERROR, KT_ERROR_SERVER, "The server reports: %s", shown);
     default:
-      return g_error_new_literal (KT_ERROR, code, message);
+      return g_error_new_literal (KT_ERROR, code, shown);
     }
 }
 

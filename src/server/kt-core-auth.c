@@ -360,13 +360,31 @@ login_clear (Login *login)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Login, login_clear)
 
+/* A device may be unknown, or have no name; a wrong one must not be taken for that. */
+static gboolean
+read_device (const KtJson *device, Login *login, GError **error)
+{
+  const KtJson *id = kt_json_get (device, "id"), *name = kt_json_get (device, "name");
+
+  if (kt_json_type (device) != KT_JSON_NULL && kt_json_type (device) != KT_JSON_OBJECT)
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "“device” must be an object");
+  else if (kt_json_type (id) != KT_JSON_NULL
+           && !kt_id_parse (kt_json_string (id, ""), -1, &login->device))
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "“device.id” is not an id");
+  else if (kt_json_type (name) != KT_JSON_NULL && kt_json_type (name) != KT_JSON_STRING)
+    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "“device.name” must be a text");
+  else
+    return TRUE;
+  return FALSE;
+}
+
 static gboolean
 read_login (const KtRequest *request, Login *login, GError **error)
 {
   g_autoptr (KtJson) json = NULL;
   gsize len = 0;
   const char *text = request->body != NULL ? g_bytes_get_data (request->body, &len) : NULL;
-  const char *name, *password, *id;
+  const char *name, *password;
   KtJson *device;
 
   json = text != NULL ? kt_json_parse (text, (gssize) len, error) : NULL;
@@ -389,12 +407,8 @@ read_login (const KtRequest *request, Login *login, GError **error)
       return FALSE;
     }
   device = kt_json_get (json, "device");
-  id = kt_json_get_string (device, "id", NULL);
-  if (id != NULL && !kt_id_parse (id, -1, &login->device))
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "“device.id” is not an id");
-      return FALSE;
-    }
+  if (!read_device (device, login, error))
+    return FALSE;
   login->name = kt_text_fold (name);
   login->password = g_strdup (password);
   login->device_name =
