@@ -105,6 +105,8 @@ typedef struct
   KtStore *store;       /* borrowed: it ends its threads before it goes */
   GPtrArray *mutations; /* KtMutation*; or: */
   KtMakeMutation make;
+  KtMakeMutations make_many;
+  char *sentence; /* instead of one made of the first */
   gpointer data;
   GDestroyNotify free_data;
   GArray *undo;      /* gint64; or neither */
@@ -128,6 +130,7 @@ command_free (Command *command)
   g_clear_pointer (&command->undo, g_array_unref);
   kt_mutation_free (command->whole);
   g_free (command->locale);
+  g_free (command->sentence);
   g_free (command);
 }
 
@@ -205,6 +208,15 @@ run_commits (KtLocal *local, Command *command, Outcome *outcome, GError **error)
         return TRUE;
     }
 
+  if (command->make_many != NULL)
+    {
+      command->mutations = command->make_many (local, command->data, error);
+      if (command->mutations == NULL)
+        return FALSE;
+      if (command->mutations->len == 0)
+        return TRUE;
+    }
+
   about = command->whole != NULL ? command->whole : command->mutations->pdata[0];
   /* Something restored or deleted has its title before and after; something new only after. */
   for (guint i = 0; i < command->mutations->len; i++)
@@ -213,7 +225,9 @@ run_commits (KtLocal *local, Command *command, Outcome *outcome, GError **error)
         take_back (local, command, outcome);
         return FALSE;
       }
-  outcome->text = kt_mutation_describe (about, command->locale, title_func, local);
+  outcome->text = command->sentence != NULL
+                    ? g_strdup (command->sentence)
+                    : kt_mutation_describe (about, command->locale, title_func, local);
   return TRUE;
 }
 
@@ -376,6 +390,25 @@ _kt_workspace_make_async (KtWorkspace *self,
   command->data = data;
   command->free_data = free_data;
   start (self, command, object, id, source_object, callback, user_data);
+}
+
+void
+_kt_workspace_make_many_async (KtWorkspace *self,
+                               KtMakeMutations make,
+                               gpointer data,
+                               GDestroyNotify free_data,
+                               const char *sentence,
+                               gpointer source_object,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data)
+{
+  Command *command = g_new0 (Command, 1);
+
+  command->make_many = make;
+  command->data = data;
+  command->free_data = free_data;
+  command->sentence = g_strdup (sentence);
+  start (self, command, NULL, NULL, source_object, callback, user_data);
 }
 
 KtDone *

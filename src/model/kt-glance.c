@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "kt-model-private.h"
+#include "store/kt-news.h"
 #include "store/kt-pending.h"
 
 #define PAUSE_MS 150
@@ -24,6 +25,7 @@ typedef struct
   GArray *counts;     /* gint64 by object number; NULL: not asked */
   GHashTable *states; /* KtId* → KtRowState; NULL: not asked */
   KtOutboxCounts outbox;
+  gint64 news;
 } Answer;
 
 typedef struct
@@ -44,6 +46,7 @@ struct _KtGlance
 
   /* state */
   KtOutboxCounts outbox;
+  gint64 news;
   guint timer;
   guint asking : 1;
   guint answered : 1;
@@ -101,6 +104,12 @@ glance_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
   const Ask *ask = data;
   Answer *answer = g_new0 (Answer, 1);
   gboolean ok = kt_local_outbox_counts (local, &answer->outbox, error);
+
+  if (ok)
+    {
+      answer->news = kt_local_news_unseen (local, error);
+      ok = answer->news >= 0;
+    }
 
   if (ok && ask->counts)
     {
@@ -205,6 +214,8 @@ answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   KtOutboxCounts before;
   gboolean counts = FALSE;
   gboolean states = FALSE;
+  gboolean news_moved;
+  guint fresh_news;
 
   if (self == NULL)
     {
@@ -232,11 +243,14 @@ answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
       states = TRUE;
     }
   tell (self, &answer->outbox);
+  fresh_news = self->answered && answer->news > self->news ? (guint) (answer->news - self->news) : 0;
+  news_moved = answer->news != self->news;
   self->outbox = answer->outbox;
+  self->news = answer->news;
   self->answered = TRUE;
   answer_free (answer);
 
-  if (memcmp (&before, &self->outbox, sizeof before) != 0)
+  if (memcmp (&before, &self->outbox, sizeof before) != 0 || news_moved)
     _kt_sync_status_update (kt_workspace_get_sync_status (self->workspace));
   if (self->timer == 0)
     self->timer = g_timeout_add (PAUSE_MS, timer_cb, self);
@@ -244,6 +258,8 @@ answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     g_signal_emit_by_name (self->workspace, "counts-changed");
   if (states)
     g_signal_emit_by_name (self->workspace, "states-changed");
+  if (fresh_news > 0)
+    g_signal_emit_by_name (self->workspace, "news", fresh_news);
 }
 
 static void
@@ -330,6 +346,12 @@ _kt_glance_state (KtGlance *glance, const KtId *id)
   if (glance->states == NULL)
     return KT_ROW_SETTLED;
   return (KtRowState) GPOINTER_TO_UINT (g_hash_table_lookup (glance->states, id));
+}
+
+guint
+_kt_glance_news (KtGlance *glance)
+{
+  return (guint) CLAMP (glance->news, 0, G_MAXINT);
 }
 
 const KtOutboxCounts *

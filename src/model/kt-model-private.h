@@ -49,6 +49,7 @@ KtSyncer      *_kt_workspace_syncer     (KtWorkspace *self);     /* may be NULL 
 const KtEnv   *_kt_workspace_env        (KtWorkspace *self);     /* never NULL once there was a store */
 gint64         _kt_workspace_now_us     (KtWorkspace *self);
 const KtOutboxCounts *_kt_workspace_outbox (KtWorkspace *self);
+guint          _kt_workspace_news       (KtWorkspace *self);     /* not yet looked at */
 const KtAccess *_kt_workspace_access    (KtWorkspace *self);     /* NULL: nobody */
 /* The same object in the schema as it is now; NULL when it is gone. */
 const KtObject *_kt_workspace_adopt     (KtWorkspace *self, const KtObject *object);
@@ -57,6 +58,8 @@ void           _kt_workspace_told       (KtWorkspace *self, const char *text);
 gboolean       _kt_workspace_check_open (KtWorkspace *self, GTask *task);
 /* "Acme Ltd · Buyer" and the like. */
 char          *_kt_workspace_join_facts (KtWorkspace *self, const KtRecord *record, const KtField *const *fields, guint n);
+/* Counts and marks are asked for anew: something moved that no change set tells of. */
+void           _kt_workspace_look_again (KtWorkspace *self);
 /* Anything that went wrong in the background: shown by the sync row until a later success. NULL: well again. */
 void           _kt_workspace_set_failure (KtWorkspace *self, const GError *error);
 const GError  *_kt_workspace_get_failure (KtWorkspace *self);
@@ -93,6 +96,10 @@ typedef KtMutation *(*KtMakeMutation) (KtLocal *local, gpointer data, GError **e
 void       _kt_workspace_make_async   (KtWorkspace *self, KtMakeMutation make, gpointer data, GDestroyNotify free_data,
                                        const KtObject *object, const KtId *id,
                                        gpointer source_object, GAsyncReadyCallback callback, gpointer user_data);
+/* The same where one command is several mutations (GPtrArray of KtMutation, transfer full): they succeed or fail together. */
+typedef GPtrArray *(*KtMakeMutations) (KtLocal *local, gpointer data, GError **error);
+void       _kt_workspace_make_many_async (KtWorkspace *self, KtMakeMutations make, gpointer data, GDestroyNotify free_data, const char *sentence,
+                                          gpointer source_object, GAsyncReadyCallback callback, gpointer user_data);
 KtDone    *_kt_command_finish         (gpointer source_object, GAsyncResult *result, GError **error);
 KtMutation *_kt_workspace_mutation    (KtWorkspace *self);       /* empty, of now */
 KtDone    *_kt_done_new               (const char *text, const KtObject *object, const KtId *id, const gint64 *nos, guint n);
@@ -132,6 +139,7 @@ void        _kt_glance_changed (KtGlance *glance, const KtChanges *changes);    
 gint64      _kt_glance_count   (KtGlance *glance, const KtObject *object);
 KtRowState  _kt_glance_state   (KtGlance *glance, const KtId *id);
 const KtOutboxCounts *_kt_glance_outbox (KtGlance *glance);
+guint       _kt_glance_news    (KtGlance *glance);
 
 /* ---- kt-sync-status.c ---- */
 typedef struct
@@ -151,6 +159,7 @@ void          _kt_sync_words_clear (KtSyncWords *words);
 KtSyncStatus *_kt_sync_status_new  (KtWorkspace *workspace /* borrowed */);
 void          _kt_sync_status_attach (KtSyncStatus *self);         /* there is a syncer now */
 void          _kt_sync_status_detach (KtSyncStatus *self);         /* the workspace is closing */
+void          _kt_sync_status_keep   (KtSyncStatus *self);         /* writes down the data used, if it moved */
 void          _kt_sync_status_update (KtSyncStatus *self);         /* facts moved; coalesced */
 
 /* ---- kt-words.c: texts of time and the like ---- */

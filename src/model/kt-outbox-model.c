@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The outbox in sentences. What does not fit (a large import makes hundreds of
- * entries) is a number; parked entries come first, since they need a person.   */
+ * entries) is a number. Entries of one record stand together, at the place of the
+ * first of them, newest last; records with something parked come first, since that
+ * needs a person.                                                              */
 
 #define G_LOG_DOMAIN "kt-model"
 
 #include "config.h"
 
+#include <glib/gi18n-lib.h>
+
+#include "base/kt-error.h"
+#include "kt-editor-private.h"
 #include "kt-model-private.h"
 
 #define MAX_SHOWN 200
@@ -20,7 +26,13 @@ typedef struct
   char *reason;
   gint64 made_us;
   const char *object; /* interned, or NULL */
+  char *record_title;
+  KtMutation *mutation; /* parked ones: to be put right */
+  KtSchema *schema;
   KtId id;
+  gboolean waits;
+  gint64 group; /* no of the first entry of its record */
+  gboolean group_parked;
 } Line;
 
 struct _KtOutboxItem
@@ -31,6 +43,8 @@ struct _KtOutboxItem
   char *text;
   char *reason;
   char *when;
+  char *record_title;
+  GPtrArray *values; /* KtOutboxValue: what a parked one wants, to be put right */
 
   /* borrowed */
   const KtObject *object;
@@ -40,6 +54,7 @@ struct _KtOutboxItem
   gint64 made_us;
   KtId id;
   KtOutboxItemState state;
+  gboolean waits;
 };
 
 struct _KtOutboxModel
@@ -65,6 +80,7 @@ enum
   ITEM_REASON,
   ITEM_WHEN,
   ITEM_STATE,
+  ITEM_RECORD_TITLE,
   N_ITEM_PROPS
 };
 enum
@@ -113,6 +129,9 @@ kt_outbox_item_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case ITEM_STATE:
       g_value_set_enum (value, self->state);
       break;
+    case ITEM_RECORD_TITLE:
+      g_value_set_string (value, self->record_title);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -126,6 +145,8 @@ kt_outbox_item_finalize (GObject *object)
   g_free (self->text);
   g_free (self->reason);
   g_free (self->when);
+  g_free (self->record_title);
+  g_ptr_array_unref (self->values);
   G_OBJECT_CLASS (kt_outbox_item_parent_class)->finalize (object);
 }
 
@@ -142,12 +163,30 @@ kt_outbox_item_class_init (KtOutboxItemClass *klass)
   item_props[ITEM_WHEN] = g_param_spec_string ("when", NULL, NULL, NULL, flags);
   item_props[ITEM_STATE] = g_param_spec_enum ("state", NULL, NULL, KT_TYPE_OUTBOX_ITEM_STATE,
                                               KT_OUTBOX_ITEM_QUEUED, flags);
+  item_props[ITEM_RECORD_TITLE] = g_param_spec_string ("record-title", NULL, NULL, NULL, flags);
   g_object_class_install_properties (object_class, N_ITEM_PROPS, item_props);
+}
+
+typedef struct
+{
+  KtOutboxValue shown; /* first: the array is of these */
+  KtValue wanted;
+} Value;
+
+static void
+value_free (gpointer data)
+{
+  Value *value = data;
+
+  g_free (value->shown.text);
+  kt_value_clear (&value->wanted);
+  g_free (value);
 }
 
 static void
 kt_outbox_item_init (KtOutboxItem *self)
 {
+  self->values = g_ptr_array_new_with_free_func (value_free);
 }
 
 static void
@@ -158,6 +197,35 @@ take_text (KtOutboxItem *self, char **place, const char *text, guint prop)
   g_free (*place);
   *place = g_strdup (text);
   g_object_notify_by_pspec (G_OBJECT (self), item_props[prop]);
+}
+
+/* The values of the first record that the change is about. */
+static void
+take_values (KtOutboxItem *self, KtWorkspace *workspace, const Line *line)
+{
+  g_ptr_array_set_size (self->values, 0);
+  for (guint i = 0; line->mutation != NULL && self->object != NULL && i < line->mutation->ops->len; i++)
+    {
+      const KtOp *op = line->mutation->ops->pdata[i];
+
+      if (!kt_id_equal (&op->id, &line->id) || op->patch == NULL)
+        continue;
+      for (guint k = 0; k < op->patch->changes->len; k++)
+        {
+          const KtChange *change = &g_array_index (op->patch->changes, KtChange, k);
+          const KtField *field = kt_object_field (self->object, change->field->name);
+          Value *value;
+
+          if (field == NULL || field->to != NULL || field->system || field->computed)
+            continue;
+          value = g_new0 (Value, 1);
+          value->shown.field = field;
+          value->shown.text = _kt_field_edit_text (workspace, field, &change->after);
+          kt_value_copy (&change->after, &value->wanted);
+          g_ptr_array_add (self->values, value);
+        }
+      return;
+    }
 }
 
 static void
@@ -172,6 +240,9 @@ item_update (KtOutboxItem *self, KtWorkspace *workspace, const Line *line)
   take_text (self, &self->text, line->text, ITEM_TEXT);
   take_text (self, &self->reason, line->reason, ITEM_REASON);
   take_text (self, &self->when, when, ITEM_WHEN);
+  take_text (self, &self->record_title, line->record_title, ITEM_RECORD_TITLE);
+  self->waits = line->waits;
+  take_values (self, workspace, line);
   if (self->state != line->state)
     {
       self->state = line->state;
@@ -192,6 +263,9 @@ line_free (Line *line)
 {
   g_free (line->text);
   g_free (line->reason);
+  g_free (line->record_title);
+  kt_mutation_free (line->mutation);
+  kt_schema_unref (line->schema);
   g_free (line);
 }
 
@@ -212,7 +286,7 @@ title_func (const KtObject *object, const KtId *id, gpointer data)
 }
 
 static Line *
-line_new (KtLocal *local, const KtOutboxEntry *entry, const char *locale)
+line_new (KtLocal *local, KtOutboxEntry *entry, const char *locale)
 {
   Line *line = g_new0 (Line, 1);
 
@@ -229,6 +303,13 @@ line_new (KtLocal *local, const KtOutboxEntry *entry, const char *locale)
 
       line->object = g_intern_string (op->object->name);
       line->id = op->id;
+      line->record_title = title_func (op->object, &op->id, local);
+    }
+  line->waits = g_strcmp0 (entry->reason_code, "waiting") == 0;
+  if (line->state == KT_OUTBOX_ITEM_PARKED)
+    {
+      line->schema = kt_schema_ref ((KtSchema *) kt_local_schema (local));
+      line->mutation = g_steal_pointer (&entry->mutation);
     }
   return line;
 }
@@ -238,12 +319,36 @@ compare_lines (gconstpointer a, gconstpointer b)
 {
   const Line *x = *(const Line *const *) a;
   const Line *y = *(const Line *const *) b;
-  gboolean px = x->state == KT_OUTBOX_ITEM_PARKED;
-  gboolean py = y->state == KT_OUTBOX_ITEM_PARKED;
 
-  if (px != py)
-    return px ? -1 : 1;
+  if (x->group_parked != y->group_parked)
+    return x->group_parked ? -1 : 1;
+  if (x->group != y->group)
+    return x->group < y->group ? -1 : 1;
   return x->no < y->no ? -1 : x->no > y->no;
+}
+
+static void
+group_lines (GPtrArray *lines)
+{
+  g_autoptr (GHashTable) groups = g_hash_table_new (kt_id_hash, kt_id_equal);
+
+  for (guint i = 0; i < lines->len; i++)
+    {
+      Line *line = lines->pdata[i];
+      Line *first = g_hash_table_lookup (groups, &line->id);
+
+      if (first == NULL)
+        g_hash_table_insert (groups, &line->id, line);
+      first = first != NULL ? first : line;
+      line->group = first->no;
+      first->group_parked |= line->state == KT_OUTBOX_ITEM_PARKED;
+    }
+  for (guint i = 0; i < lines->len; i++)
+    {
+      Line *line = lines->pdata[i];
+
+      line->group_parked = ((Line *) g_hash_table_lookup (groups, &line->id))->group_parked;
+    }
 }
 
 static gpointer
@@ -261,6 +366,7 @@ outbox_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
   answer->lines = g_ptr_array_new_with_free_func ((GDestroyNotify) line_free);
   for (guint i = 0; i < entries->len; i++)
     g_ptr_array_add (answer->lines, line_new (local, entries->pdata[i], locale));
+  group_lines (answer->lines);
   g_ptr_array_sort (answer->lines, compare_lines);
   all = counts.queued + counts.sent + counts.parked;
   answer->more = (guint) CLAMP (all - answer->lines->len, 0, G_MAXINT);
@@ -468,14 +574,29 @@ typedef enum
 {
   COMMAND_UNDO,
   COMMAND_RETRY,
-  COMMAND_DISCARD
+  COMMAND_DISCARD,
+  COMMAND_AMEND,
+  COMMAND_EXPORT
 } CommandKind;
 typedef struct
 {
   KtStore *store;
   CommandKind kind;
   gint64 no;
+  KtId id;
+  KtPatch *values;
+  KtSchema *schema; /* of values */
+  char *path;
 } Command;
+
+static void
+command_free (Command *command)
+{
+  kt_patch_free (command->values);
+  kt_schema_unref (command->schema);
+  g_free (command->path);
+  g_free (command);
+}
 
 static gpointer
 command_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
@@ -491,6 +612,12 @@ command_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **
       break;
     case COMMAND_RETRY:
       ok = kt_local_retry (local, command->no, &changes, error);
+      break;
+    case COMMAND_AMEND:
+      ok = kt_local_amend (local, command->no, &command->id, command->values, &changes, error);
+      break;
+    case COMMAND_EXPORT:
+      ok = kt_local_export_outbox (local, command->path, NULL, error);
       break;
     case COMMAND_DISCARD:
     default:
@@ -522,26 +649,108 @@ command_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+run_command (KtOutboxModel *self, Command *command, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, run_command);
+  if (!_kt_workspace_check_open (self->workspace, task))
+    {
+      command_free (command);
+      g_object_unref (task);
+      return;
+    }
+  command->store = _kt_workspace_store (self->workspace);
+  kt_store_write_async (command->store, command_job, command, (GDestroyNotify) command_free, NULL,
+                        NULL, command_cb, task);
+}
+
+static void
 command_async (KtOutboxModel *self,
                CommandKind kind,
                KtOutboxItem *item,
                GAsyncReadyCallback callback,
                gpointer user_data)
 {
-  GTask *task = g_task_new (self, NULL, callback, user_data);
+  Command *command = g_new0 (Command, 1);
+
+  command->kind = kind;
+  command->no = item->no;
+  run_command (self, command, callback, user_data);
+}
+
+/* One typed text for each of the item's values. */
+static KtPatch *
+typed_values (KtOutboxModel *self, KtOutboxItem *item, const char *const *texts, GError **error)
+{
+  g_autoptr (KtPatch) patch = kt_patch_new (item->object);
+
+  for (guint i = 0; i < item->values->len; i++)
+    {
+      const Value *one = item->values->pdata[i];
+      const KtField *field = one->shown.field;
+      g_auto (KtValue) value = KT_VALUE_INIT;
+      g_autofree char *problem = NULL;
+
+      if (texts[i] == NULL || g_str_equal (texts[i], one->shown.text))
+        continue;
+      if (!_kt_field_parse (self->workspace, field, texts[i], &one->wanted, &value, &problem))
+        {
+          g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "%s: %s",
+                       kt_field_label (field, kt_workspace_get_locale (self->workspace)),
+                       problem);
+          return NULL;
+        }
+      kt_patch_set (patch, field, &one->wanted, &value);
+    }
+  return g_steal_pointer (&patch);
+}
+
+void
+kt_outbox_model_amend_async (KtOutboxModel *self,
+                             KtOutboxItem *item,
+                             const char *const *texts,
+                             GAsyncReadyCallback callback,
+                             gpointer user_data)
+{
+  g_autoptr (KtPatch) values = NULL;
+  GError *error = NULL;
   Command *command;
 
-  g_task_set_source_tag (task, command_async);
-  if (!_kt_workspace_check_open (self->workspace, task))
+  g_return_if_fail (KT_IS_OUTBOX_MODEL (self) && KT_IS_OUTBOX_ITEM (item) && texts != NULL);
+
+  values = item->object != NULL ? typed_values (self, item, texts, &error) : NULL;
+  if (values == NULL)
     {
-      g_object_unref (task);
+      if (error == NULL)
+        error = g_error_new_literal (KT_ERROR, KT_ERROR_INVALID, _ ("There is nothing to put right"));
+      g_task_report_error (self, callback, user_data, kt_outbox_model_amend_async, error);
       return;
     }
   command = g_new0 (Command, 1);
-  command->store = _kt_workspace_store (self->workspace);
-  command->kind = kind;
+  /* As it was: then it is just tried again. */
+  command->kind = kt_patch_length (values) > 0 ? COMMAND_AMEND : COMMAND_RETRY;
   command->no = item->no;
-  kt_store_write_async (command->store, command_job, command, g_free, NULL, NULL, command_cb, task);
+  command->id = item->id;
+  command->schema = kt_schema_ref ((KtSchema *) item->object->schema);
+  command->values = g_steal_pointer (&values);
+  run_command (self, command, callback, user_data);
+}
+
+void
+kt_outbox_model_export_async (KtOutboxModel *self,
+                              const char *path,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  Command *command;
+
+  g_return_if_fail (KT_IS_OUTBOX_MODEL (self) && path != NULL);
+
+  command = g_new0 (Command, 1);
+  command->kind = COMMAND_EXPORT;
+  command->path = g_strdup (path);
+  run_command (self, command, callback, user_data);
 }
 
 /* ---- public API ---- */
@@ -584,6 +793,30 @@ kt_outbox_item_get_object (KtOutboxItem *item)
   g_return_val_if_fail (KT_IS_OUTBOX_ITEM (item), NULL);
 
   return item->object;
+}
+
+const char *
+kt_outbox_item_get_record_title (KtOutboxItem *item)
+{
+  g_return_val_if_fail (KT_IS_OUTBOX_ITEM (item), "");
+
+  return item->record_title != NULL ? item->record_title : "";
+}
+
+gboolean
+kt_outbox_item_get_waits (KtOutboxItem *item)
+{
+  g_return_val_if_fail (KT_IS_OUTBOX_ITEM (item), FALSE);
+
+  return item->waits;
+}
+
+GPtrArray *
+kt_outbox_item_get_values (KtOutboxItem *item)
+{
+  g_return_val_if_fail (KT_IS_OUTBOX_ITEM (item), NULL);
+
+  return item->values;
 }
 
 const KtId *

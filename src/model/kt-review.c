@@ -14,9 +14,10 @@
 
 #include "base/kt-error.h"
 #include "kt-editor-private.h"
-#include "model/kt-review.h"
+#include "kt-review-private.h"
 
 #define MAX_ITEMS 500
+#define MAX_DECIDED 50
 
 enum
 {
@@ -32,41 +33,10 @@ enum
   TEXT_THEIRS_BY,
   TEXT_MINE_ACTION,
   TEXT_THEIRS_ACTION,
+  TEXT_DECISION,
   N_TEXTS
 };
-
-struct _KtReviewItem
-{
-  GObject parent_instance;
-
-  /* owned */
-  KtRecord *record; /* the sync_conflict */
-  char *texts[N_TEXTS];
-  char *edit_text;
-
-  /* borrowed */
-  const KtObject *object; /* of what it is about */
-  const KtField *field;
-
-  /* state */
-  KtId id;
-};
-
-struct _KtReviewModel
-{
-  GObject parent_instance;
-
-  /* owned */
-  KtWorkspace *workspace;
-  GPtrArray *items;
-  GCancellable *cancellable;
-  GError *error;
-
-  /* state */
-  guint asking : 1;
-  guint again : 1;
-  guint loading : 1;
-};
+G_STATIC_ASSERT (N_TEXTS == KT_REVIEW_N_TEXTS);
 
 enum
 {
@@ -77,11 +47,19 @@ enum
   N_PROPS
 };
 
+enum
+{
+  RULES_CHANGED,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
 static GParamSpec *item_props[N_TEXTS + 1];
 static GParamSpec *props[N_PROPS];
 static const char *const text_names[N_TEXTS] = {
   "kind", "title",  "record-title", "field-label", "explanation", "base",
   "mine", "theirs", "mine-by",      "theirs-by",   "mine-action", "theirs-action",
+  "decision",
 };
 
 static void kt_review_model_iface_init (GListModelInterface *iface);
@@ -236,7 +214,7 @@ explain (KtReviewItem *self, KtWorkspace *workspace)
   if (is_kind (self, "orphan"))
     return g_strdup_printf (
       /* Translators: %s is a person, or “You”. */
-      _ ("%s moved what this record belongs to into the bin."), theirs);
+      _ ("%s moved what this record belongs to into the bin. It can be brought back, or this record follows it."), theirs);
   if (is_kind (self, "duplicate"))
     return g_strdup (
       _ ("There is another record with the same value. Keep both, or move this one to the bin."));
@@ -251,12 +229,47 @@ action (KtReviewItem *self, gboolean mine)
   if (is_kind (self, "delete_edit"))
     return mine ? _ ("Delete It") : _ ("Keep It");
   if (is_kind (self, "orphan"))
-    return mine ? _ ("Bring Both Back") : _ ("Leave It in the Bin");
+    return mine ? _ ("Bring It Back") : self->field != NULL && !kt_merge_is_parent (self->field)
+                                               && !self->field->required
+                                      ? _ ("Empty the Link")
+                                      : _ ("Move This One There Too");
   if (is_kind (self, "duplicate"))
     return mine ? _ ("Keep Both") : _ ("Move This One to the Bin");
   if (is_kind (self, "refused") || is_kind (self, "scope"))
     return mine ? _ ("Try Again") : _ ("Give Up My Change");
   return mine ? _ ("Keep Mine") : _ ("Take Theirs");
+}
+
+/* How it ended. */
+static char *
+decision (KtReviewItem *self, KtWorkspace *workspace)
+{
+  const char *state = text_of (self, "state");
+  const KtValue *by = kt_record_get (self->record, "resolved_by");
+  gboolean me = by != NULL && by->type == KT_VALUE_ID
+                && kt_id_equal (&by->v.ref.id, kt_workspace_get_user (workspace));
+  const KtValue *theirs_by = kt_record_get (self->record, "theirs_by");
+  g_autofree char *who = person (self, workspace, "resolved_by");
+
+  if (*state == '\0' || g_str_equal (state, "open"))
+    return g_strdup ("");
+  if (g_str_equal (state, "kept_mine"))
+    return me ? g_strdup (_ ("You kept the first value"))
+              /* Translators: %s is a person. */
+              : g_strdup_printf (_ ("%s kept the first value"), who);
+  if (g_str_equal (state, "took_theirs") && !me && by != NULL && theirs_by != NULL
+      && kt_value_equal (by, theirs_by))
+    /* Translators: %s is a person. */
+    return g_strdup_printf (_ ("The newer value of %s stands"), who);
+  if (g_str_equal (state, "took_theirs"))
+    return me ? g_strdup (_ ("You took the other value"))
+              /* Translators: %s is a person. */
+              : g_strdup_printf (_ ("%s took the other value"), who);
+  if (g_str_equal (state, "merged"))
+    return me ? g_strdup (_ ("You wrote another value"))
+              /* Translators: %s is a person. */
+              : g_strdup_printf (_ ("%s wrote another value"), who);
+  return g_strdup (_ ("Given up"));
 }
 
 static char *
@@ -319,6 +332,7 @@ item_update (KtReviewItem *self, KtWorkspace *workspace)
   fresh[TEXT_THEIRS_BY] = by_line (self, workspace, "theirs_by", "theirs_at");
   fresh[TEXT_MINE_ACTION] = g_strdup (action (self, TRUE));
   fresh[TEXT_THEIRS_ACTION] = g_strdup (action (self, FALSE));
+  fresh[TEXT_DECISION] = decision (self, workspace);
   g_free (self->edit_text);
   self->edit_text = make_edit_text (self, workspace);
   for (guint i = 0; i < N_TEXTS; i++)
@@ -376,8 +390,22 @@ kt_review_item_init (KtReviewItem *self)
 
 /* ---- asking ---- */
 
-static gpointer
-review_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
+typedef struct
+{
+  GPtrArray *rows;
+  char *rules;
+} Answer;
+
+static void
+answer_free (Answer *answer)
+{
+  g_clear_pointer (&answer->rows, g_ptr_array_unref);
+  g_free (answer->rules);
+  g_free (answer);
+}
+
+static GPtrArray *
+read_rows (KtLocal *local, gboolean decided, GCancellable *cancellable, GError **error)
 {
   const KtObject *object = kt_schema_object (kt_local_schema (local), "sync_conflict");
   g_autoptr (KtQuery) query = NULL;
@@ -386,14 +414,31 @@ review_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
   if (object == NULL)
     return g_ptr_array_new ();
   query = kt_query_new (object);
-  query->limit = MAX_ITEMS;
-  query->filter = kt_filter_parse (object, "state = \"open\" and assigned_to = me", error);
+  query->limit = decided ? MAX_DECIDED : MAX_ITEMS;
+  query->filter = kt_filter_parse (object,
+                                   decided ? "state != \"open\" and assigned_to = me"
+                                           : "state = \"open\" and assigned_to = me",
+                                   error);
   if (query->filter == NULL)
     return NULL;
-  kt_query_add_sort (query, kt_object_field (object, "mine_at"), FALSE);
+  kt_query_add_sort (query, kt_object_field (object, decided ? "resolved_at" : "mine_at"), decided);
   rids = kt_local_query (local, query, cancellable, error);
   return rids != NULL ? kt_local_rows (local, object, (const gint64 *) rids->data, rids->len, error)
                       : NULL;
+}
+
+static gpointer
+review_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
+{
+  GPtrArray *rows = read_rows (local, GPOINTER_TO_INT (data), cancellable, error);
+  Answer *answer;
+
+  if (rows == NULL)
+    return NULL;
+  answer = g_new0 (Answer, 1);
+  answer->rows = rows;
+  answer->rules = kt_local_get_meta (local, KT_REVIEW_META_RULES, NULL);
+  return answer;
 }
 
 static const KtId *
@@ -406,7 +451,7 @@ about (const KtRecord *row)
 
 /* Items of one record stand together, at the place of the oldest of them. */
 static GPtrArray *
-grouped (const GPtrArray *rows)
+grouped (const GPtrArray *rows, gboolean group)
 {
   GPtrArray *result = g_ptr_array_new ();
   g_autoptr (GHashTable) taken = g_hash_table_new (NULL, NULL);
@@ -416,7 +461,7 @@ grouped (const GPtrArray *rows)
       if (rows->pdata[i] == NULL || !g_hash_table_add (taken, rows->pdata[i]))
         continue;
       g_ptr_array_add (result, rows->pdata[i]);
-      for (guint j = i + 1; j < rows->len && about (rows->pdata[i]) != NULL; j++)
+      for (guint j = i + 1; group && j < rows->len && about (rows->pdata[i]) != NULL; j++)
         if (rows->pdata[j] != NULL && about (rows->pdata[j]) != NULL
             && kt_id_equal (about (rows->pdata[i]), about (rows->pdata[j]))
             && g_hash_table_add (taken, rows->pdata[j]))
@@ -437,7 +482,7 @@ item_for (KtReviewModel *self, const KtRecord *row)
 static void
 publish (KtReviewModel *self, const GPtrArray *rows)
 {
-  g_autoptr (GPtrArray) order = grouped (rows);
+  g_autoptr (GPtrArray) order = grouped (rows, !self->decided);
   g_autoptr (GPtrArray) fresh = g_ptr_array_new_with_free_func (g_object_unref);
   guint before = self->items->len;
 
@@ -473,13 +518,27 @@ asked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (KtReviewModel) self = user_data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) rows = kt_store_job_finish (result, &error);
+  Answer *answer = kt_store_job_finish (result, &error);
 
   self->asking = FALSE;
   if (g_cancellable_is_cancelled (self->cancellable))
-    return;
-  if (rows != NULL)
-    publish (self, rows);
+    {
+      g_clear_pointer (&answer, answer_free);
+      return;
+    }
+  if (answer != NULL)
+    {
+      publish (self, answer->rows);
+      /* What was just remembered is not forgotten by an answer that was on its way. */
+      if (!self->rules_known)
+        {
+          g_ptr_array_unref (self->rules);
+          self->rules = _kt_review_rules_parse (answer->rules);
+          self->rules_known = TRUE;
+          g_signal_emit (self, signals[RULES_CHANGED], 0);
+        }
+      answer_free (answer);
+    }
   set_error (self, g_steal_pointer (&error));
   if (self->loading)
     {
@@ -499,8 +558,8 @@ ask (KtReviewModel *self)
   if (store == NULL || kt_workspace_get_schema (self->workspace) == NULL)
     return;
   self->asking = TRUE;
-  kt_store_read_async (store, review_job, NULL, NULL, (GDestroyNotify) g_ptr_array_unref,
-                       self->cancellable, asked_cb, g_object_ref (self));
+  kt_store_read_async (store, review_job, GINT_TO_POINTER (self->decided), NULL,
+                       (GDestroyNotify) answer_free, self->cancellable, asked_cb, g_object_ref (self));
 }
 
 static void
@@ -594,6 +653,7 @@ kt_review_model_finalize (GObject *object)
   g_clear_object (&self->cancellable);
   g_clear_error (&self->error);
   g_ptr_array_unref (self->items);
+  g_ptr_array_unref (self->rules);
   g_clear_object (&self->workspace);
   G_OBJECT_CLASS (kt_review_model_parent_class)->finalize (object);
 }
@@ -611,12 +671,15 @@ kt_review_model_class_init (KtReviewModelClass *klass)
   props[PROP_LOADING] = g_param_spec_boolean ("loading", NULL, NULL, TRUE, flags);
   props[PROP_ERROR] = g_param_spec_boxed ("error", NULL, NULL, G_TYPE_ERROR, flags);
   g_object_class_install_properties (object_class, N_PROPS, props);
+  signals[RULES_CHANGED] = g_signal_new ("rules-changed", KT_TYPE_REVIEW_MODEL, G_SIGNAL_RUN_LAST, 0,
+                                         NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
 kt_review_model_init (KtReviewModel *self)
 {
   self->items = g_ptr_array_new_with_free_func (g_object_unref);
+  self->rules = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_review_rule_free);
   self->cancellable = g_cancellable_new ();
   self->loading = TRUE;
 }
@@ -710,6 +773,24 @@ kt_review_model_resolve_async (KtReviewModel *self,
                             item->object, &item->id, self, callback, user_data);
 }
 
+static KtMutation *
+reopen_make (KtLocal *local, gpointer data, GError **error)
+{
+  return kt_local_reopen (local, data, error);
+}
+
+void
+kt_review_model_reopen_async (KtReviewModel *self,
+                              KtReviewItem *item,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  g_return_if_fail (KT_IS_REVIEW_MODEL (self) && KT_IS_REVIEW_ITEM (item));
+
+  _kt_workspace_make_async (self->workspace, reopen_make, kt_id_copy (&item->record->id), g_free,
+                            item->object, &item->id, self, callback, user_data);
+}
+
 KtDone *
 kt_review_model_resolve_finish (KtReviewModel *self, GAsyncResult *result, GError **error)
 {
@@ -737,6 +818,7 @@ ITEM_TEXT (mine_by, TEXT_MINE_BY)
 ITEM_TEXT (theirs_by, TEXT_THEIRS_BY)
 ITEM_TEXT (mine_action, TEXT_MINE_ACTION)
 ITEM_TEXT (theirs_action, TEXT_THEIRS_ACTION)
+ITEM_TEXT (decision, TEXT_DECISION)
 
 const char *
 kt_review_item_get_edit_text (KtReviewItem *item)
@@ -770,17 +852,39 @@ kt_review_item_get_field (KtReviewItem *item)
   return item->field;
 }
 
-KtReviewModel *
-kt_review_model_new (KtWorkspace *workspace)
+static KtReviewModel *
+model_new (KtWorkspace *workspace, gboolean decided)
 {
-  KtReviewModel *self;
+  KtReviewModel *self = g_object_new (KT_TYPE_REVIEW_MODEL, NULL);
 
-  g_return_val_if_fail (KT_IS_WORKSPACE (workspace), NULL);
-
-  self = g_object_new (KT_TYPE_REVIEW_MODEL, NULL);
   self->workspace = g_object_ref (workspace);
+  self->decided = decided;
   g_signal_connect_object (workspace, "changed", G_CALLBACK (changed_cb), self, 0);
   g_signal_connect_object (workspace, "titles-changed", G_CALLBACK (titles_changed_cb), self, 0);
   ask (self);
   return self;
+}
+
+KtReviewModel *
+kt_review_model_new (KtWorkspace *workspace)
+{
+  g_return_val_if_fail (KT_IS_WORKSPACE (workspace), NULL);
+
+  return model_new (workspace, FALSE);
+}
+
+KtReviewModel *
+kt_review_model_new_decided (KtWorkspace *workspace)
+{
+  g_return_val_if_fail (KT_IS_WORKSPACE (workspace), NULL);
+
+  return model_new (workspace, TRUE);
+}
+
+KtWorkspace *
+kt_review_model_get_workspace (KtReviewModel *self)
+{
+  g_return_val_if_fail (KT_IS_REVIEW_MODEL (self), NULL);
+
+  return self->workspace;
 }

@@ -11,6 +11,10 @@
 #include <glib/gi18n-lib.h>
 
 #include "kt-model-private.h"
+#include "kt-sync-pace.h"
+
+#define META_TRAFFIC "model:traffic"
+#define KEEP_S 60
 
 struct _KtSyncStatus
 {
@@ -26,7 +30,15 @@ struct _KtSyncStatus
   /* state */
   guint idle;
   guint timer;
-  guint waiting, parked, review;
+  guint waiting, parked, review, news;
+  gint64 last_sync;
+  KtPace pace;
+  KtTraffic traffic;
+  char *speed;        /* owned */
+  char *traffic_text; /* owned */
+  guint keep;
+  guint traffic_known : 1;
+  guint traffic_moved : 1;
   guint online : 1;
   guint paused : 1;
 };
@@ -43,6 +55,9 @@ enum
   PROP_ONLINE,
   PROP_PAUSED,
   PROP_FRACTION,
+  PROP_NEWS,
+  PROP_SPEED,
+  PROP_TRAFFIC,
   N_PROPS
 };
 
@@ -247,6 +262,7 @@ gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem)
 {
   const GError *failure = _kt_workspace_get_failure (self->workspace);
   g_autofree char *said = NULL;
+  gboolean paused = FALSE;
 
   *facts = (KtSyncFacts){
     .signed_in = _kt_workspace_access (self->workspace) != NULL
@@ -264,10 +280,87 @@ gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem)
   facts->last_sync_us = int_of (self->syncer, "last-sync");
   facts->rows_done = int_of (self->syncer, "rows-done");
   facts->rows_total = int_of (self->syncer, "rows-total");
-  g_object_get (self->syncer, "online", &facts->online, "problem", &said, NULL);
+  g_object_get (self->syncer, "online", &facts->online, "problem", &said, "paused", &paused, NULL);
+  facts->paused = paused;
   if (said != NULL)
     *problem = _kt_error_words ((int) int_of (self->syncer, "problem-code"), said);
   facts->problem = *problem;
+}
+
+/* ---- speed, data used ---- */
+
+static gpointer
+keep_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
+{
+  return GINT_TO_POINTER (kt_local_set_meta (local, META_TRAFFIC, data, error));
+}
+
+void
+_kt_sync_status_keep (KtSyncStatus *self)
+{
+  KtStore *store = self->workspace != NULL ? _kt_workspace_store (self->workspace) : NULL;
+
+  g_clear_handle_id (&self->keep, g_source_remove);
+  if (store == NULL || !self->traffic_known || !self->traffic_moved)
+    return;
+  self->traffic_moved = FALSE;
+  kt_store_write_async (store, keep_job, _kt_traffic_kept (&self->traffic), g_free, NULL, NULL, NULL,
+                        NULL);
+}
+
+static gboolean
+keep_cb (gpointer data)
+{
+  KtSyncStatus *self = data;
+
+  self->keep = 0;
+  _kt_sync_status_keep (self);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+kept_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
+{
+  char *text = kt_local_get_meta (local, META_TRAFFIC, NULL);
+
+  return text != NULL ? text : g_strdup ("");
+}
+
+static void
+kept_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (KtSyncStatus) self = data;
+  g_autofree char *text = kt_store_job_finish (result, NULL);
+
+  _kt_traffic_load (&self->traffic, text);
+  self->traffic_known = TRUE;
+  _kt_sync_status_update (self);
+}
+
+static void
+set_text (KtSyncStatus *self, char **place, char *text, guint prop)
+{
+  g_autofree char *old = *place;
+
+  *place = text;
+  if (g_strcmp0 (old, text) != 0)
+    g_object_notify_by_pspec (G_OBJECT (self), props[prop]);
+}
+
+static void
+measure (KtSyncStatus *self, const KtSyncFacts *facts, gint64 bytes)
+{
+  gboolean pulling = facts->state == KT_SYNC_STATE_BUSY && facts->rows_total > 0;
+
+  _kt_pace_feed (&self->pace, g_get_monotonic_time (), facts->rows_done,
+                 pulling ? facts->rows_total : 0, bytes);
+  set_text (self, &self->speed, _kt_pace_words (&self->pace), PROP_SPEED);
+  if (bytes > self->traffic.session)
+    self->traffic_moved = TRUE;
+  _kt_traffic_feed (&self->traffic, facts->now_us, bytes);
+  set_text (self, &self->traffic_text, _kt_traffic_words (&self->traffic), PROP_TRAFFIC);
+  if (self->traffic_moved && self->keep == 0)
+    self->keep = g_timeout_add_seconds (KEEP_S, keep_cb, self);
 }
 
 static gboolean
@@ -320,6 +413,14 @@ update_cb (gpointer data)
   set_number (self, &self->waiting, facts.outbox.queued + facts.outbox.sent, PROP_WAITING);
   set_number (self, &self->parked, facts.outbox.parked, PROP_PARKED);
   set_number (self, &self->review, facts.outbox.review, PROP_REVIEW);
+  set_number (self, &self->news, _kt_workspace_news (self->workspace), PROP_NEWS);
+  if (self->paused != facts.paused)
+    {
+      self->paused = facts.paused;
+      g_object_notify_by_pspec (G_OBJECT (self), props[PROP_PAUSED]);
+    }
+  self->last_sync = facts.last_sync_us;
+  measure (self, &facts, self->syncer != NULL ? int_of (self->syncer, "bytes") : 0);
   g_object_thaw_notify (G_OBJECT (self));
   _kt_sync_words_clear (&old);
 
@@ -359,8 +460,8 @@ _kt_sync_status_attach (KtSyncStatus *self)
   if (syncer != NULL && self->syncer == NULL)
     {
       self->syncer = g_object_ref (syncer);
-      if (self->paused)
-        kt_syncer_set_paused (syncer, TRUE);
+      kt_store_read_async (_kt_workspace_store (self->workspace), kept_job, NULL, NULL, g_free, NULL,
+                           kept_cb, g_object_ref (self));
       g_signal_connect_object (syncer, "notify", G_CALLBACK (syncer_notify_cb), self, 0);
     }
   _kt_sync_status_update (self);
@@ -369,6 +470,7 @@ _kt_sync_status_attach (KtSyncStatus *self)
 void
 _kt_sync_status_detach (KtSyncStatus *self)
 {
+  _kt_sync_status_keep (self);
   self->workspace = NULL;
   g_clear_handle_id (&self->idle, g_source_remove);
   g_clear_handle_id (&self->timer, g_source_remove);
@@ -420,6 +522,15 @@ kt_sync_status_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_FRACTION:
       g_value_set_double (value, self->words.fraction);
       break;
+    case PROP_NEWS:
+      g_value_set_uint (value, self->news);
+      break;
+    case PROP_SPEED:
+      g_value_set_string (value, self->speed);
+      break;
+    case PROP_TRAFFIC:
+      g_value_set_string (value, self->traffic_text);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -451,6 +562,8 @@ static void
 kt_sync_status_finalize (GObject *object)
 {
   _kt_sync_words_clear (&KT_SYNC_STATUS (object)->words);
+  g_free (KT_SYNC_STATUS (object)->speed);
+  g_free (KT_SYNC_STATUS (object)->traffic_text);
   G_OBJECT_CLASS (kt_sync_status_parent_class)->finalize (object);
 }
 
@@ -474,6 +587,9 @@ kt_sync_status_class_init (KtSyncStatusClass *klass)
   props[PROP_ONLINE] = g_param_spec_boolean ("online", NULL, NULL, FALSE, flags);
   props[PROP_PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, flags | G_PARAM_WRITABLE);
   props[PROP_FRACTION] = g_param_spec_double ("fraction", NULL, NULL, -1, 1, -1, flags);
+  props[PROP_NEWS] = g_param_spec_uint ("news", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  props[PROP_SPEED] = g_param_spec_string ("speed", NULL, NULL, NULL, flags);
+  props[PROP_TRAFFIC] = g_param_spec_string ("traffic", NULL, NULL, NULL, flags);
   g_object_class_install_properties (object_class, N_PROPS, props);
 }
 
@@ -538,6 +654,47 @@ kt_sync_status_get_fraction (KtSyncStatus *self)
   g_return_val_if_fail (KT_IS_SYNC_STATUS (self), -1);
 
   return self->words.fraction;
+}
+
+guint
+kt_sync_status_get_news (KtSyncStatus *self)
+{
+  g_return_val_if_fail (KT_IS_SYNC_STATUS (self), 0);
+
+  return self->news;
+}
+
+const char *
+kt_sync_status_get_speed (KtSyncStatus *self)
+{
+  g_return_val_if_fail (KT_IS_SYNC_STATUS (self), NULL);
+
+  return self->speed;
+}
+
+const char *
+kt_sync_status_get_traffic (KtSyncStatus *self)
+{
+  g_return_val_if_fail (KT_IS_SYNC_STATUS (self), "");
+
+  return self->traffic_text != NULL ? self->traffic_text : "";
+}
+
+gint64
+kt_sync_status_get_last_sync (KtSyncStatus *self)
+{
+  g_return_val_if_fail (KT_IS_SYNC_STATUS (self), 0);
+
+  return self->last_sync;
+}
+
+void
+kt_sync_status_set_cut (KtSyncStatus *self, gboolean cut)
+{
+  g_return_if_fail (KT_IS_SYNC_STATUS (self));
+
+  if (self->syncer != NULL)
+    kt_syncer_set_cut (self->syncer, cut);
 }
 
 void

@@ -250,6 +250,8 @@ outcome_sentence (const char *outcome)
     return _ ("Waits for a decision");
   if (g_strcmp0 (outcome, "refused") == 0)
     return _ ("Not accepted; kept here");
+  if (g_strcmp0 (outcome, "discarded") == 0)
+    return _ ("Given up on this computer; kept here");
   if (g_strcmp0 (outcome, "waiting") == 0)
     return _ ("Not sent yet");
   return NULL;
@@ -365,6 +367,19 @@ add_row (KtTimelineItem *self, const KtObject *object, const KtJson *json)
 
   if (is_noise (field))
     return;
+  /* Of what did not come to stand, what its author wanted is what happened. */
+  if (kt_json_get (json, "mine") != NULL
+      && g_strcmp0 (kt_json_get_string (json, "outcome", NULL), "merged") != 0)
+    {
+      if (!kt_value_load_json (field, kt_json_get (json, "base"), &row.old, NULL)
+          || !kt_value_load_json (field, kt_json_get (json, "mine"), &row.new, NULL))
+        {
+          row_clear (&row);
+          return;
+        }
+      g_array_append_val (self->rows, row);
+      return;
+    }
   if (!kt_value_load_json (field, kt_json_get (json, "old"), &row.old, NULL)
       || !kt_value_load_json (field, kt_json_get (json, "new"), &row.new, NULL)
       || kt_value_equal (&row.old, &row.new))
@@ -380,7 +395,7 @@ static int
 gravity (const char *outcome)
 {
   static const char *const order[] = { "applied",    "merged", "waiting",
-                                       "superseded", "review", "refused" };
+                                       "superseded", "review", "refused", "discarded" };
 
   for (int i = 0; i < (int) G_N_ELEMENTS (order); i++)
     if (g_strcmp0 (outcome, order[i]) == 0)

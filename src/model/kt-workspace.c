@@ -64,6 +64,7 @@ enum
   COUNTS_CHANGED,
   STATES_CHANGED,
   TOLD,
+  NEWS,
   N_SIGNALS
 };
 enum
@@ -449,6 +450,8 @@ kt_workspace_close (KtWorkspace *self)
 
   if (self->closed)
     return;
+  if (self->status != NULL)
+    _kt_sync_status_keep (self->status);
   self->closed = TRUE;
   g_cancellable_cancel (self->cancellable);
   g_clear_handle_id (&self->idle, g_source_remove);
@@ -586,6 +589,8 @@ kt_workspace_class_init (KtWorkspaceClass *klass)
                                           NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[TOLD] = g_signal_new ("told", KT_TYPE_WORKSPACE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                 G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[NEWS] = g_signal_new ("news", KT_TYPE_WORKSPACE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                G_TYPE_NONE, 1, G_TYPE_UINT);
 }
 
 static void
@@ -664,6 +669,19 @@ void
 _kt_workspace_told (KtWorkspace *self, const char *text)
 {
   g_signal_emit (self, signals[TOLD], 0, text);
+}
+
+guint
+_kt_workspace_news (KtWorkspace *self)
+{
+  return self->glance != NULL ? _kt_glance_news (self->glance) : 0;
+}
+
+void
+_kt_workspace_look_again (KtWorkspace *self)
+{
+  if (self->glance != NULL)
+    _kt_glance_changed (self->glance, NULL);
 }
 
 gboolean

@@ -22,6 +22,8 @@ G_BEGIN_DECLS
  *   "titles-changed"         titles asked for by kt_workspace_peek_title arrived or became stale: ask again
  *   "counts-changed"         some count of kt_workspace_get_count moved
  *   "states-changed"         the outbox moved: marks of records may differ (kt_workspace_get_row_state)
+ *   "news"    (uint)         so many changes of this person were merged, or lost to another value, since the last time: to be told
+ *                            as a number, with a way to kt-news-model
  *   "told"    (char*)        something a person should know (a change of yours was refused, a delete was undone by …): toast text */
 #define KT_TYPE_WORKSPACE (kt_workspace_get_type ())
 G_DECLARE_FINAL_TYPE (KtWorkspace, kt_workspace, KT, WORKSPACE, GObject)

@@ -51,7 +51,7 @@ load_into (KtLocal *local, const KtObject *object, const KtId *id, KtRecord **ou
 }
 
 static gboolean
-load_case (KtLocal *local, const KtId *conflict, Case *c, GError **error)
+load_case (KtLocal *local, const KtId *conflict, gboolean open, Case *c, GError **error)
 {
   const KtObject *object = kt_schema_object (local->schema, "sync_conflict");
   const KtValue *link;
@@ -63,9 +63,11 @@ load_case (KtLocal *local, const KtId *conflict, Case *c, GError **error)
       g_set_error (error, KT_ERROR, KT_ERROR_NOT_FOUND, "This review item is no longer here");
       return FALSE;
     }
-  if (g_strcmp0 (kt_record_text (c->item, "state"), "open") != 0)
+  if (open != (g_strcmp0 (kt_record_text (c->item, "state"), "open") == 0))
     {
-      g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT, "This review item has been settled already");
+      g_set_error_literal (error, KT_ERROR, KT_ERROR_CONFLICT,
+                           open ? "This review item has been settled already"
+                                : "This review item is open already");
       return FALSE;
     }
   c->kind = kt_record_text (c->item, "kind");
@@ -289,7 +291,7 @@ resolve_in (KtLocal *local,
   g_autoptr (KtMutation) mutation = kt_mutation_new (at, "client");
   gboolean done;
 
-  if (!_kt_local_require (local, error) || !load_case (local, conflict, &c, error))
+  if (!_kt_local_require (local, error) || !load_case (local, conflict, TRUE, &c, error))
     return NULL;
   mutation->resolves = *conflict;
   if (values != NULL)
@@ -333,4 +335,66 @@ kt_local_resolve (KtLocal *local,
   mutation = resolve_in (local, conflict, take, values, error);
   _kt_local_read_end (local, mine);
   return mutation;
+}
+
+/* ---- asking again ---- */
+
+/* What the decision did to the record, the other way round, as far as it still stands as it was decided. */
+static gboolean
+undecide (const Case *c, KtMutation *mutation, GError **error)
+{
+  const char *name = kt_record_text (c->item, "field");
+  const char *state = kt_record_text (c->item, "state");
+  const KtField *field = c->object != NULL && name != NULL ? kt_object_field (c->object, name) : NULL;
+  gboolean mine = g_strcmp0 (state, "kept_mine") == 0;
+  g_auto (KtValue) kept = KT_VALUE_INIT;
+  g_auto (KtValue) theirs = KT_VALUE_INIT;
+  KtPatch *patch;
+
+  if (c->record == NULL)
+    return TRUE;
+  if (kt_record_deleted (c->record)
+      && ((mine && g_strcmp0 (c->kind, "delete_edit") == 0)
+          || (!mine
+              && (g_strcmp0 (c->kind, "duplicate") == 0 || g_strcmp0 (c->kind, "orphan") == 0))))
+    {
+      kt_mutation_add (mutation, KT_MUTATE_RESTORE, c->object, &c->id, c->record->rev, NULL);
+      return TRUE;
+    }
+  if (!mine || field == NULL || g_strcmp0 (c->kind, "field") != 0)
+    return TRUE;
+  if (!item_value (c, "mine", field, &kept, error) || !item_value (c, "theirs", field, &theirs, error))
+    return FALSE;
+  if (!kt_value_equal (&c->record->values[field->index], &kept))
+    return TRUE;
+  patch = kt_patch_new (c->object);
+  kt_patch_set (patch, field, &kept, &theirs);
+  if (kt_patch_length (patch) > 0)
+    kt_mutation_add (mutation, KT_MUTATE_UPDATE, c->object, &c->id, c->record->rev, patch);
+  else
+    kt_patch_free (patch);
+  return TRUE;
+}
+
+KtMutation *
+kt_local_reopen (KtLocal *local, const KtId *conflict, GError **error)
+{
+  g_auto (Case) c = { NULL, NULL, NULL, KT_ID_NIL, NULL };
+  g_autofree char *at = NULL;
+  g_autoptr (KtMutation) mutation = NULL;
+  gboolean done;
+  gboolean mine;
+
+  g_return_val_if_fail (conflict != NULL, NULL);
+
+  if (!_kt_local_read_begin (local, &mine, error))
+    return NULL;
+  at = _kt_local_now (local);
+  mutation = kt_mutation_new (at, "client");
+  mutation->resolves = *conflict;
+  mutation->resolution = g_strdup ("open");
+  done = _kt_local_require (local, error) && load_case (local, conflict, FALSE, &c, error)
+         && undecide (&c, mutation, error);
+  _kt_local_read_end (local, mine);
+  return done ? g_steal_pointer (&mutation) : NULL;
 }

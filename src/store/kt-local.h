@@ -212,6 +212,8 @@ gboolean   kt_local_apply_rows (KtLocal *local, KtPage *page, GHashTable *left, 
 /* ---- review (open sync_conflict records of this user) ---- */
 /* Builds the mutation for a choice; "mine", "theirs", or values by field. Commit it like any other. */
 KtMutation *kt_local_resolve (KtLocal *local, const KtId *conflict, const char *take, const KtPatch *values, GError **error);
+/* The other way: asks a decided one again. What the decision wrote is taken back where it still stands. CONFLICT: it is open. */
+KtMutation *kt_local_reopen  (KtLocal *local, const KtId *conflict, GError **error);
 
 /* ---- history (the server's ledger, as far as fetched; plus own unsettled, and what was given up here: outcome "discarded") ---- */
 gboolean   kt_local_keep_history (KtLocal *local, const KtId *record, const char *json, GError **error);

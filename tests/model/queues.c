@@ -113,6 +113,72 @@ test_outbox (Mod *mod, gconstpointer data)
   g_assert_cmpint (kt_outbox_item_get_state (item (outbox, 0)), !=, KT_OUTBOX_ITEM_PARKED);
 }
 
+static gboolean
+amend (KtOutboxModel *outbox, KtOutboxItem *one, const char *text, GError **error)
+{
+  const char *texts[] = { text, NULL };
+  g_autoptr (GAsyncResult) result = NULL;
+
+  kt_outbox_model_amend_async (outbox, one, texts, mod_result_cb, &result);
+  return kt_outbox_model_finish (outbox, mod_await (&result), error);
+}
+
+/* P12: entries of one record stand together; a refused one is put right where it stands, and what waits for it says so. */
+static void
+test_outbox_amend (Mod *mod, gconstpointer data)
+{
+  g_autoptr (KtRecord) account = mod_record (mod, "account", NULL, "name", "Acme", NULL);
+  g_autoptr (KtRecord) other = mod_record (mod, "account", NULL, "name", "Beta", NULL);
+  g_autoptr (KtOutboxModel) outbox = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *stored = NULL;
+  g_autofree char *path = g_build_filename (mod->dir, "outbox.jsonl", NULL);
+  g_autofree char *text = NULL;
+  const KtOutboxValue *value;
+
+  mod_pull (mod, account, other, NULL);
+  outbox = kt_outbox_model_new (mod->workspace);
+  set_phone (mod, &other->id, "1");
+  set_phone (mod, &account->id, "2");
+  mod_send (mod);
+  set_phone (mod, &other->id, "3");
+  set_phone (mod, &account->id, "4");
+  mod_verdict (mod, 2, KT_OUTCOME_REFUSED, "Not like this");
+  mod_wait_while (n_items (outbox) != 4
+                  || kt_outbox_item_get_state (item (outbox, 0)) != KT_OUTBOX_ITEM_PARKED);
+  g_assert_cmpstr (kt_outbox_item_get_record_title (item (outbox, 0)), ==, "Acme");
+  g_assert_cmpstr (kt_outbox_item_get_record_title (item (outbox, 1)), ==, "Acme");
+  g_assert_true (kt_outbox_item_get_waits (item (outbox, 1)));
+  g_assert_nonnull (kt_outbox_item_get_reason (item (outbox, 1)));
+  g_assert_cmpstr (kt_outbox_item_get_text (item (outbox, 2)), ==, "Set Phone of “Beta” to 1");
+  g_assert_cmpstr (kt_outbox_item_get_text (item (outbox, 3)), ==, "Changed Phone of “Beta”: 1 → 3");
+  g_assert_cmpuint (kt_outbox_item_get_values (item (outbox, 0))->len, ==, 1);
+  g_assert_cmpuint (kt_outbox_item_get_values (item (outbox, 2))->len, ==, 0);
+  value = kt_outbox_item_get_values (item (outbox, 0))->pdata[0];
+  g_assert_cmpstr (value->field->name, ==, "phone");
+  g_assert_cmpstr (value->text, ==, "2");
+
+  {
+    g_autoptr (GAsyncResult) result = NULL;
+
+    kt_outbox_model_export_async (outbox, path, mod_result_cb, &result);
+    kt_outbox_model_finish (outbox, mod_await (&result), &error);
+    g_assert_no_error (error);
+    g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+    g_assert_nonnull (strstr (text, "Not like this"));
+  }
+
+  amend (outbox, item (outbox, 0), "5", &error);
+  g_assert_no_error (error);
+  mod_wait_while (kt_outbox_item_get_state (item (outbox, 0)) == KT_OUTBOX_ITEM_PARKED
+                  || kt_outbox_item_get_waits (item (outbox, 3)));
+  for (guint i = 0; i < 4; i++)
+    g_assert_cmpint (kt_outbox_item_get_state (item (outbox, i)), !=, KT_OUTBOX_ITEM_PARKED);
+  g_assert_cmpstr (kt_outbox_item_get_record_title (item (outbox, 0)), ==, "Beta");
+  stored = mod_stored (mod, "account", &account->id, "phone");
+  g_assert_cmpstr (stored, ==, "4");
+}
+
 /* A long outbox is a few sentences and a number. */
 static void
 test_outbox_many (Mod *mod, gconstpointer data)
@@ -379,6 +445,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("outbox", test_outbox);
+  ADD ("P12/outbox-amend", test_outbox_amend);
   ADD ("outbox-many", test_outbox_many);
   ADD ("review", test_review);
   ADD ("review-typed", test_review_typed);
