@@ -152,6 +152,69 @@ kt_cli_logout (KtCli *cli, GError **error)
   return TRUE;
 }
 
+/* ---- what happened to this profile ---- */
+
+static char *
+time_text (gint64 us)
+{
+  g_autoptr (GDateTime) time = us > 0 ? g_date_time_new_from_unix_utc (us / G_USEC_PER_SEC) : NULL;
+  g_autofree char *text = time != NULL ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%S") : NULL;
+
+  return text != NULL ? g_strdup_printf ("%s.%03dZ", text, (int) (us / 1000 % 1000)) : NULL;
+}
+
+/* The newest @n, and only those. */
+static void
+say_notices (KtCli *cli, guint n)
+{
+  g_autoptr (GPtrArray) notices = n > 0 ? kt_local_notices (cli->local, NULL) : NULL;
+
+  for (guint i = notices != NULL && notices->len > n ? notices->len - n : 0;
+       notices != NULL && i < notices->len; i++)
+    {
+      g_autofree char *words = kt_notice_words (g_ptr_array_index (notices, i), cli->locale);
+
+      kt_cli_say (cli, "%s", words);
+    }
+}
+
+static void
+print_notices (KtCli *cli)
+{
+  g_autoptr (GPtrArray) notices = cli->local != NULL ? kt_local_notices (cli->local, NULL) : NULL;
+
+  for (guint i = 0; notices != NULL && i < notices->len; i++)
+    {
+      const KtNotice *notice = g_ptr_array_index (notices, i);
+      g_autofree char *words = kt_notice_words (notice, cli->locale);
+      g_autofree char *at = time_text (notice->at_us);
+      g_autofree char *line = g_strdup_printf ("%s: %s", at, words);
+
+      kt_cli_print_pair (cli, "Notice", 10, line);
+    }
+}
+
+static void
+put_notices (KtCli *cli, KtJsonWriter *writer)
+{
+  g_autoptr (GPtrArray) notices = cli->local != NULL ? kt_local_notices (cli->local, NULL) : NULL;
+
+  kt_json_key (writer, "notices");
+  kt_json_begin_array (writer);
+  for (guint i = 0; notices != NULL && i < notices->len; i++)
+    {
+      const KtNotice *notice = g_ptr_array_index (notices, i);
+      g_autofree char *words = kt_notice_words (notice, cli->locale);
+      g_autofree char *at = time_text (notice->at_us);
+
+      kt_json_begin_object (writer);
+      kt_json_put_string (writer, "at", at);
+      kt_json_put_string (writer, "message", words);
+      kt_json_end_object (writer);
+    }
+  kt_json_end_array (writer);
+}
+
 /* ---- sync ---- */
 
 static void
@@ -221,11 +284,13 @@ sync_once (KtCli *cli, KtTransport *transport, GError **error)
   KtEngineStatus status;
   KtOutboxCounts counts = { 0 };
 
-  if (!kt_sync_run (cli->local, transport, RETRIES, progress_cb, cli, cli->cancellable, &status,
-                    error)
-      || !kt_local_outbox_counts (cli->local, &counts, error))
-    return FALSE;
+  gboolean done = kt_sync_run (cli->local, transport, RETRIES, progress_cb, cli, cli->cancellable,
+                               &status, error);
+
   kt_cli_progress_end (cli);
+  say_notices (cli, status.notices);
+  if (!done || !kt_local_outbox_counts (cli->local, &counts, error))
+    return FALSE;
   if (!print_round (cli, &status, &counts, error))
     return FALSE;
   say_unsettled (cli, &status, &counts);
@@ -311,9 +376,11 @@ watch (KtCli *cli, KtTransport *transport, GError **error)
       KtEngineStatus status;
       KtOutboxCounts counts = { 0 };
 
-      if (kt_sync_run (cli->local, transport, 0, progress_cb, cli, cli->cancellable, &status,
-                       &failure)
-          && kt_local_outbox_counts (cli->local, &counts, &failure))
+      gboolean done = kt_sync_run (cli->local, transport, 0, progress_cb, cli, cli->cancellable,
+                                   &status, &failure);
+
+      say_notices (cli, status.notices);
+      if (done && kt_local_outbox_counts (cli->local, &counts, &failure))
         {
           kt_cli_progress_end (cli);
           if (trouble)
@@ -361,15 +428,6 @@ kt_cli_sync (KtCli *cli, GError **error)
 
 /* ---- status ---- */
 
-static char *
-time_text (gint64 us)
-{
-  g_autoptr (GDateTime) time = us > 0 ? g_date_time_new_from_unix_utc (us / G_USEC_PER_SEC) : NULL;
-  g_autofree char *text = time != NULL ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%S") : NULL;
-
-  return text != NULL ? g_strdup_printf ("%s.%03dZ", text, (int) (us / 1000 % 1000)) : NULL;
-}
-
 gboolean
 kt_cli_status (KtCli *cli, GError **error)
 {
@@ -408,6 +466,7 @@ kt_cli_status (KtCli *cli, GError **error)
       kt_cli_print (cli, "%-12s%" G_GINT64_FORMAT, "Refused", counts.parked);
       kt_cli_print (cli, "%-12s%" G_GINT64_FORMAT, "Review", counts.review);
       kt_cli_print_pair (cli, "Last sync", 10, last != NULL ? last : "never");
+      print_notices (cli);
       return TRUE;
     }
   text = g_string_new (NULL);
@@ -422,6 +481,7 @@ kt_cli_status (KtCli *cli, GError **error)
   kt_json_put_int (&writer, "parked", counts.parked);
   kt_json_put_int (&writer, "review", counts.review);
   kt_json_put_string (&writer, "last_sync", last);
+  put_notices (cli, &writer);
   kt_json_end_object (&writer);
   kt_cli_put_json (cli, text);
   return TRUE;

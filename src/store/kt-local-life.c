@@ -204,9 +204,27 @@ _kt_local_cover (KtLocal *local, const KtId *last, GHashTable *touched, GError *
   return TRUE;
 }
 
+/* Files of mine that the server knew before the backup was made, and whose content came after it. */
+static gboolean
+send_contents_again (KtLocal *local, GError **error)
+{
+  const KtObject *files = kt_schema_object (local->schema, "file");
+
+  if (files == NULL || kt_object_field (files, "sha256") == NULL
+      || kt_object_field (files, "state") == NULL || kt_object_field (files, "created_by") == NULL)
+    return TRUE;
+  return kt_db_run (local->db, error,
+                    "UPDATE kt_blob SET sent=0 WHERE sent<>0 AND sha256 IN (SELECT \"f_sha256\" FROM \"o_file\""
+                    " WHERE \"f_created_by\"=?1 AND \"f_state\"='uploading')",
+                    KT_BIND_ID, &local->identity->access.user, KT_BIND_END)
+         >= 0;
+}
+
 gboolean
 _kt_local_end_old_life (KtLocal *local, GHashTable *touched, GError **error)
 {
+  if (_kt_local_meta_int (local, "kt:common", -1) >= 0 && !send_contents_again (local, error))
+    return FALSE;
   return touch_entries (local,
                         "SELECT p.object, p.id FROM kt_outbox o JOIN kt_outbox_op p ON p.no=o.no"
                         " WHERE o.again=?1 AND ?2<=?3",
@@ -476,6 +494,13 @@ lay_back_op (KtLocal *local, gint64 no, gint64 pos, const KtJson *op, GError **e
     kt_json_type (fields) == KT_JSON_OBJECT ? kt_json_to_string (fields, FALSE) : NULL;
   KtId id;
 
+  /* The content went with what named it; whether the server has it still, it says when it is asked. */
+  if (g_str_equal (object, "file")
+      && kt_db_run (local->db, error, "UPDATE kt_blob SET sent=0 WHERE sha256=?1", KT_BIND_TEXT,
+                    kt_json_string (kt_json_at (kt_json_get (fields, "sha256"), 1), NULL),
+                    KT_BIND_END)
+           < 0)
+    return FALSE;
   for (int kind = 0; words[kind] != NULL; kind++)
     if (g_str_equal (words[kind], word)
         && kt_id_parse (kt_json_get_string (op, "id", ""), -1, &id))
@@ -621,8 +646,6 @@ new_epoch_in (KtLocal *local, const Life *life, KtChanges *changes, GError **err
          && _kt_local_put_meta_int (local, "kt:settled", MIN (local->settled, last), error)
          && _kt_local_put_meta_int (local, "kt:kept_lost", MIN (dropped, last), error)
          && lower_bases (local, life->common, error)
-         /* The content went with what named it; what the server still has it says when it is asked. */
-         && kt_db_exec (local->db, "UPDATE kt_blob SET sent=0", error)
          && forget_position (local, life->epoch, error)
          && add_notice (local, &notice, error);
 }

@@ -166,7 +166,7 @@ test_status_of_nobody (void)
   g_assert_cmpint (json.code, ==, 0);
   g_assert_cmpstr (json.out, ==,
                    "{\"state\":\"signed_out\",\"user\":null,\"server\":null,\"pending\":0,"
-                   "\"parked\":0,\"review\":0,\"last_sync\":null}\n");
+                   "\"parked\":0,\"review\":0,\"last_sync\":null,\"notices\":[]}\n");
   run (&plain, "status");
   g_assert_cmpint (plain.code, ==, 0);
   g_assert_nonnull (strstr (plain.out, "signed_out"));

@@ -1035,6 +1035,52 @@ test_copied_and_restored (void)
   assert_all_equal (rig);
 }
 
+/* P14. Content that the server lost goes up again: with its file, or alone when it came after the backup. */
+static void
+test_content_again (void)
+{
+  for (guint when = 0; when < 2; when++)
+    {
+      g_autoptr (Rig) rig = rig_new ();
+      Device *a = device_new (rig, "A", "anna");
+      Device *b = device_new (rig, "B", "anna");
+      KtId account = device_create (a, "account", "name=Acme", NULL);
+      g_autofree char *path = g_build_filename (a->dir, "offer.txt", NULL);
+      g_autofree char *parent = rig_reference ("parent", "account", &account);
+      g_autofree char *sha256 = NULL;
+      g_autofree char *hash = NULL;
+      BACKUP backup = NULL;
+      KtId file;
+      gint64 size;
+      g_autoptr (GError) error = NULL;
+
+      device_sync (a);
+      g_assert_true (g_file_set_contents (path, "An offer", -1, NULL));
+      kt_local_blob_add (a->local, path, &sha256, &size, NULL, &error);
+      g_assert_no_error (error);
+      hash = g_strconcat ("sha256=", sha256, NULL);
+      if (when == 0)
+        backup = back_up (rig);
+      file = device_create (a, "file", "name=offer.txt", hash, "size=8", parent, NULL);
+      if (when == 1)
+        {
+          kt_test_transport_fail (a->transport, KT_ENDPOINT_BLOB_STAT, KT_FAULT_500, 0, 1);
+          device_sync_fails (a, KT_ERROR_SERVER);
+          backup = back_up (rig);
+        }
+      device_sync (a);
+      assert_value (a, "file", &file, "state", "\"stored\"");
+      restore (rig, backup);
+      device_sync (a);
+      device_sync (a);
+      assert_value (a, "file", &file, "state", "\"stored\"");
+      device_sync (b);
+      kt_sync_fetch_blob (b->local, b->transport, sha256, size, NULL, &error);
+      g_assert_no_error (error);
+      assert_all_equal (rig);
+    }
+}
+
 /* ---- on the screen ---- */
 
 /* 2. The answer is lost, the page comes first: a sum is shown once, not twice, and what was done since is over it. */
@@ -1092,6 +1138,7 @@ main (int argc, char **argv)
   g_test_add_func ("/identity/P10-settled-without-its-page", test_settled_without_its_page);
   g_test_add_func ("/identity/P10-device-lost-with-it", test_device_lost_with_it);
   g_test_add_func ("/identity/P10-P11-copied-and-restored", test_copied_and_restored);
+  g_test_add_func ("/identity/P10-P14-content-again", test_content_again);
   g_test_add_func ("/identity/P5-2-sum-shown-once", test_sum_shown_once);
   return g_test_run ();
 }
