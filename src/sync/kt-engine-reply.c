@@ -404,8 +404,9 @@ take_refusal (KtEngine *engine,
       return TRUE;
     }
 
-  /* The server stands elsewhere with this upload than it said: it is asked, once. */
-  if (engine->state == KT_ENGINE_BLOB_PUT && reply->status == 409 && !engine->asked_again)
+  /* The server stands elsewhere with this upload than it said, or what came together there is something else, damaged on
+   * its way, and was thrown away: it is asked, once. */
+  if (engine->state == KT_ENGINE_BLOB_PUT && (reply->status == 409 || bad_request) && !engine->asked_again)
     {
       engine->asked_again = TRUE;
       _kt_engine_fire (engine, EVENT_OWN);

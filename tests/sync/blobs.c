@@ -650,6 +650,32 @@ test_upload_begun_anew (void)
   g_assert_cmpint (size_of (whole), ==, 3 * MIB);
 }
 
+/* Bytes that were damaged on their way make the whole another content: it is sent again from the beginning, in the
+ * same round, and nobody is told of a bad input that is none. */
+static void
+test_upload_damaged_on_its_way (void)
+{
+  g_autoptr (Rig) rig = rig_new ();
+  Device *a = device_new (rig, "A", "anna");
+  g_autoptr (KtRequest) request = kt_request_new (KT_ENDPOINT_BLOB_PUT);
+  g_autoptr (KtReply) reply = NULL;
+  g_autofree char *sha256 = NULL;
+  g_autofree char *whole = NULL;
+  KtId account = device_create (a, "account", "name=Acme", NULL);
+
+  attach (a, &account, 3 * MIB, &sha256);
+  request->token = kt_session_token (a->local, NULL);
+  request->rest = g_strdup (sha256);
+  kt_request_set_query (request, "offset", "0");
+  kt_request_set_query (request, "size", "3145728");
+  request->body = g_bytes_new_static ("not what was sent", 17);
+  reply = kt_core_handle (rig->core, request);
+  g_assert_cmpuint (reply->status, ==, 200);
+  device_sync (a);
+  whole = server_whole (rig, sha256);
+  g_assert_cmpint (size_of (whole), ==, 3 * MIB);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -667,5 +693,6 @@ main (int argc, char **argv)
   g_test_add_func ("/blobs/P14/69-checked-in-parts", test_checked_in_parts);
   g_test_add_func ("/blobs/P14/half-uploads-expire", test_half_uploads_expire);
   g_test_add_func ("/blobs/P14/upload-begun-anew", test_upload_begun_anew);
+  g_test_add_func ("/blobs/P14/69-upload-damaged-on-its-way", test_upload_damaged_on_its_way);
   return g_test_run ();
 }
