@@ -165,14 +165,6 @@ list_holds (const KtRecord *record, const char *name, const KtId *id)
   return FALSE;
 }
 
-static gboolean
-is_private (const KtRecord *record)
-{
-  const KtValue *value = kt_record_get (record, "is_private");
-
-  return value != NULL && value->type == KT_VALUE_BOOL && value->v.integer != 0;
-}
-
 /* Owner, or who made it when nobody owns it. */
 static gboolean
 owner_of (const KtRecord *record, KtId *owner)
@@ -212,7 +204,7 @@ is_shared (const KtRights *rights, const KtRecord *record)
   KtId me;
 
   kt_rights_user (rights, &me);
-  return list_holds (record, "collaborators", &me) || list_holds (record, "shared_with", &me);
+  return list_holds (record, "collaborators", &me);
 }
 
 /* Read and history: whoever may read the parent; what is its own was asked before. */
@@ -249,7 +241,7 @@ level_reaches (const KtRights *rights,
   KtId me, owner;
 
   kt_rights_user (rights, &me);
-  if (is_private (record))
+  if (kt_audience_is_private (record))
     return (owner_of (record, &owner) && kt_id_equal (&owner, &me))
            || (reading && is_shared (rights, record));
   if (level == KT_LEVEL_ALL || own_counts (rights, level, record))

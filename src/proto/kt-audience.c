@@ -181,7 +181,7 @@ kt_audience_private (const KtObject *object)
 gboolean
 kt_audience_field (const KtField *field)
 {
-  static const char *const names[] = { "owner",      "teams",       "collaborators", "is_private",
+  static const char *const names[] = { "owner",       "teams",      "collaborators", "is_private",
                                        "shared_with", "created_by", NULL };
 
   if (is_conflict (field->object))
@@ -230,12 +230,21 @@ add_list (KtAudience *audience, const KtRecord *record, const KtField *field, Kt
 }
 
 static gboolean
-is_true (const KtRecord *record, const char *name)
+is_shared_as (const KtRecord *record, const char *word)
 {
-  const KtField *field = field_of (record->object, name, KT_FIELD_BOOLEAN, NULL);
+  const KtField *field = field_of (record->object, "shared_with", KT_FIELD_CHOICE, NULL);
+
+  return field != NULL && g_strcmp0 (kt_record_text (record, field->name), word) == 0;
+}
+
+gboolean
+kt_audience_is_private (const KtRecord *record)
+{
+  const KtField *field = field_of (record->object, "is_private", KT_FIELD_BOOLEAN, NULL);
   const KtValue *value = field != NULL ? &record->values[field->index] : NULL;
 
-  return value != NULL && value->type == KT_VALUE_BOOL && value->v.integer != 0;
+  return (value != NULL && value->type == KT_VALUE_BOOL && value->v.integer != 0)
+         || (field != NULL && is_shared_as (record, "participants"));
 }
 
 KtAudience *
@@ -258,7 +267,7 @@ kt_audience_of (const KtRecord *record, const KtObject *parent_object, const KtA
   if (object->sync == KT_SYNC_FULL)
     return audience;
 
-  private = is_true (record, "is_private");
+  private = kt_audience_is_private (record);
   owned = id_of (record, field_of (object, "owner", KT_FIELD_REF, "user"), &id)
           || id_of (record, field_of (object, "created_by", KT_FIELD_REF, "user"), &id);
   /* What is private is a matter of persons: no unit, no superior, no team. */
@@ -266,15 +275,13 @@ kt_audience_of (const KtRecord *record, const KtObject *parent_object, const KtA
     add (audience, object, private ? KT_TOKEN_PERSON : KT_TOKEN_OWNER, &id);
   add_list (audience, record, field_of (object, "collaborators", KT_FIELD_MANY, "user"),
             KT_TOKEN_PERSON);
-  add_list (audience, record, field_of (object, "shared_with", KT_FIELD_MANY, "user"),
-            KT_TOKEN_PERSON);
   if (private)
     return audience;
 
   add_list (audience, record, field_of (object, "teams", KT_FIELD_MANY, "team"), KT_TOKEN_TEAM);
   if (kt_audience_private (object))
     add (audience, object, KT_TOKEN_ALL, NULL);
-  if (parent_object != NULL)
+  if (parent_object != NULL && !is_shared_as (record, "team"))
     {
       /* A private parent's children are its people's. */
       if (!kt_audience_private (parent_object))

@@ -11,8 +11,11 @@ G_BEGIN_DECLS
  *              objects that know private ones
  *   X/o:USER   owner; creator when X has no owner or it is blank
  *   X/t:TEAM   each team
- *   X/c:USER   each collaborator; shared_with; assignee of a review item
- *   P/…        of the parent, with its parent's, unless the record is private
+ *   X/c:USER   each collaborator; owner of a private record; assignee of a review item
+ *   P/…        of the parent, with its parent's, unless the record is private or shared with a team only
+ *
+ * Private (mail): is_private, or shared_with "participants": owner and collaborators, no team, no superior, no level but the
+ * administrator's.
  *
  * Objects of sync "full" have none: whoever may read the object at all holds all of it. A review item has its assignee only. */
 #define KT_TOKEN_BYTES 19
@@ -43,6 +46,7 @@ const KtField *kt_audience_parent_field (const KtObject *object);
 gboolean       kt_audience_field (const KtField *field);
 /* Whether the object knows private records, so that even level all needs a token (X/all is stored). */
 gboolean       kt_audience_private (const KtObject *object);
+gboolean       kt_audience_is_private (const KtRecord *record);
 
 /* ---- the other side ---- */
 typedef struct _KtSubscriptions KtSubscriptions;      /* immutable; borrows the schema */

@@ -465,7 +465,6 @@ _kt_plan_check_giving (KtPlan *plan, const KtWork *work, GError **error)
     { "owner", check_owner },
     { "teams", check_teams },
     { "collaborators", check_sharing },
-    { "shared_with", check_sharing },
   };
 
   if (plan->actor->trusted || plan->actor->access.admin

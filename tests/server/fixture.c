@@ -320,6 +320,8 @@ take_row (Device *device, const KtPage *page)
       g_assert_nonnull (page->fields[i]);
       kt_value_copy (&page->values[i], &record->values[page->fields[i]->index]);
     }
+  if (device->on_row != NULL)
+    device->on_row (record, device->on_row_data);
   kt_id_format (&page->id, id);
   g_hash_table_replace (device->records, record_key (page->object->name, id), record);
 }

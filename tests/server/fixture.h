@@ -20,6 +20,8 @@ typedef struct
   char       *cursor;
   gint64      seq;          /* of the last page */
   GHashTable *records;      /* "object:id" → KtRecord */
+  void      (*on_row) (const KtRecord *record, gpointer data);   /* every row of every page; may be NULL */
+  gpointer    on_row_data;
 } Device;
 
 extern const char *fixture_schema_dir;
