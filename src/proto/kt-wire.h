@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 #define KT_WIRE_MAX_PAGE       (8 * 1024 * 1024)     /* a pull page aims below this */
 #define KT_WIRE_MAX_LINE       (4 * 1024 * 1024)
 #define KT_WIRE_MAX_MUTATIONS  1000                   /* of one push */
+#define KT_WIRE_SCHEMA_DIGITS  8                      /* of the schema's digest, in a pull that wants no empty page */
 #define KT_WIRE_CONTENT_JSON   "application/json"
 #define KT_WIRE_CONTENT_PAGE   "application/x-ndjson"
 #define KT_WIRE_CONTENT_BLOB   "application/octet-stream"
@@ -26,7 +27,7 @@ typedef enum
   KT_ENDPOINT_DEVICE,     /* POST /v1/device                     a device of its own for a copied profile */
   KT_ENDPOINT_SCHEMA,     /* GET  /v1/schema                     ETag */
   KT_ENDPOINT_ACCESS,     /* GET  /v1/access                     ETag: what this user may do, kt_rights_from_json */
-  KT_ENDPOINT_PULL,       /* GET  /v1/pull?cursor=&limit= */
+  KT_ENDPOINT_PULL,       /* GET  /v1/pull?cursor=&limit=&schema= */
   KT_ENDPOINT_PUSH,       /* POST /v1/push */
   KT_ENDPOINT_HISTORY,    /* GET  /v1/history?object=&id=&before=&limit= */
   KT_ENDPOINT_DIGEST,     /* GET  /v1/digest?object=&under=&fresh= */

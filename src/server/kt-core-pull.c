@@ -829,6 +829,17 @@ follow_scope (KtPull *pull, KtCursor *cursor, GError **error)
   return TRUE;
 }
 
+/* Nothing has happened since, and the device knows all else that a page would tell it. */
+static gboolean
+no_news (KtCore *core, const KtRequest *request, const KtCursor *cursor, gint64 now_seq)
+{
+  g_autofree char *schema = kt_request_get_query (request, "schema");
+
+  return schema != NULL && strlen (schema) == KT_WIRE_SCHEMA_DIGITS
+         && g_str_has_prefix (kt_schema_digest (core->schema), schema) && cursor->seq == now_seq
+         && !cursor->snapshot && cursor->move == KT_CURSOR_STAY && cursor->n_held == 0;
+}
+
 KtReply *
 _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
 {
@@ -856,6 +867,8 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
   pull.limit = (guint) limit;
   if (!follow_scope (&pull, &cursor, &error))
     return _kt_reply_error (error);
+  if (no_news (core, request, &cursor, now_seq))
+    return kt_reply_new (204);
   page = cursor.snapshot                   ? snapshot_page (&pull, &cursor, &error)
          : cursor.move != KT_CURSOR_STAY ? move_page (&pull, &cursor, &error)
                                            : changes_page (&pull, &cursor, &error);

@@ -76,8 +76,12 @@ _kt_front_put_reply (SoupServerMessage *message, KtJob *job)
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
 
   soup_server_message_set_status (message, reply->status, reason_of (reply->status));
-  soup_message_headers_replace (headers, "Cache-Control", "no-store");
-  soup_message_headers_replace (headers, "X-Content-Type-Options", "nosniff");
+  /* Of what has no body nothing can be kept or misread. */
+  if (reply->status != 204)
+    {
+      soup_message_headers_replace (headers, "Cache-Control", "no-store");
+      soup_message_headers_replace (headers, "X-Content-Type-Options", "nosniff");
+    }
   if (reply->etag != NULL)
     {
       g_autofree char *etag = g_strdup_printf ("\"%s\"", reply->etag);

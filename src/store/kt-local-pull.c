@@ -81,6 +81,25 @@ kt_local_cursor (KtLocal *local, GError **error)
 }
 
 gboolean
+kt_local_at_rest (KtLocal *local)
+{
+  g_autofree char *cursor = NULL;
+  g_autofree char *staged = NULL;
+  gboolean mine, rest = FALSE;
+
+  if (!_kt_local_read_begin (local, &mine, NULL))
+    return FALSE;
+  if (local->ready && local->schema != NULL)
+    {
+      cursor = _kt_local_meta (local, "kt:cursor", NULL);
+      staged = _kt_local_meta (local, "kt:stage_cursor", NULL);
+      rest = cursor != NULL && staged == NULL;
+    }
+  _kt_local_read_end (local, mine);
+  return rest;
+}
+
+gboolean
 kt_local_reset_cursor (KtLocal *local, GError **error)
 {
   if (!_kt_local_begin (local, KT_TX_WRITE, error))

@@ -183,6 +183,8 @@ void       kt_notice_free      (KtNotice *notice);
 /* ---- pull ---- */
 char      *kt_local_cursor  (KtLocal *local, GError **error);        /* where to pull from next (staged pages included); NULL: from the beginning */
 gint64     kt_local_seq     (KtLocal *local);                        /* seq of what is visible; 0 */
+/* Everything that was pulled is visible: a pull that brings nothing changes nothing. */
+gboolean   kt_local_at_rest (KtLocal *local);
 /* Takes one verified page in (I4, I5). *done: the page was the last and everything is visible now. @page was opened with
  * kt_local_schema. Errors: SCHEMA (the page speaks of another schema: fetch it, kt_local_set_schema, pull again), EPOCH (another life of
  * the server: kt_local_new_epoch first), CONFLICT (older than what is visible: drop it), FULL, …; then nothing has changed. */

@@ -222,6 +222,13 @@ take_page (KtEngine *engine,
   gboolean done = FALSE;
   gint64 rows;
 
+  if (reply->status == 204 && kt_local_at_rest (local))
+    {
+      engine->at_head = TRUE;
+      engine->status.rows_done = engine->status.rows_total = 0;
+      _kt_engine_fire (engine, EVENT_ANSWERED);
+      return TRUE;
+    }
   if (reply->body == NULL || schema == NULL)
     return _kt_engine_set_nonsense (error, "a pull");
 

@@ -442,7 +442,17 @@ ask_pull (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
   request = _kt_engine_ask (engine, KT_ENDPOINT_PULL, token, now_us);
   /* A cursor says by itself which life it is of. */
   if (cursor != NULL)
-    kt_request_set_query (request, "cursor", cursor);
+    {
+      kt_request_set_query (request, "cursor", cursor);
+      /* An empty page need not be sent, unless it would end something. */
+      if (kt_local_at_rest (local))
+        {
+          char schema[KT_WIRE_SCHEMA_DIGITS + 1];
+
+          g_strlcpy (schema, kt_schema_digest (kt_local_schema (local)), sizeof schema);
+          kt_request_set_query (request, "schema", schema);
+        }
+    }
   else if (kt_local_identity (local) != NULL)
     {
       char epoch[KT_ID_TEXT_SIZE];

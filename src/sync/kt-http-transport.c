@@ -370,6 +370,8 @@ _kt_http_message (GUri *base,
   SoupMessage *message = soup_message_new_from_uri (info->method, uri);
 
   soup_message_add_flags (message, SOUP_MESSAGE_NO_REDIRECT | SOUP_MESSAGE_COLLECT_METRICS);
+  /* Every byte counts in a request that is sent a thousand times a day. */
+  soup_message_headers_replace (soup_message_get_request_headers (message), "Accept-Encoding", "gzip");
   if (token != NULL)
     {
       g_autofree char *value = g_strconcat ("Bearer ", token, NULL);

@@ -373,10 +373,45 @@ test_values (void)
   assert_sound (fixture);
 }
 
+/* 32. Nothing new costs a status line, for who knows the schema; whatever is new, even a refusal, is a page. */
+static void
+test_no_page (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new ();
+  g_autoptr (Device) ada = device_new (fixture, "ada");
+  g_autofree char *schema = g_strndup (kt_schema_digest (kt_core_schema (fixture->core)), KT_WIRE_SCHEMA_DIGITS);
+  g_autofree char *short_query = NULL;
+  g_autofree char *plain = NULL;
+  g_autofree char *other = NULL;
+  g_autofree char *op = NULL;
+
+  pull (ada, 0);
+  short_query = g_strdup_printf ("cursor=%s&schema=%s", ada->cursor, schema);
+  plain = g_strdup_printf ("cursor=%s", ada->cursor);
+  other = g_strdup_printf ("cursor=%s&schema=00000000", ada->cursor);
+  for (guint i = 0; i < 3; i++)
+    {
+      const char *query = i == 0 ? short_query : i == 1 ? plain : other;
+      g_autoptr (KtReply) reply = ask (fixture, KT_ENDPOINT_PULL, ada->token, query, NULL);
+
+      g_assert_cmpuint (reply->status, ==, i == 0 ? 204 : 200);
+      g_assert_true ((reply->body == NULL) == (i == 0));
+    }
+  op = op_create ("contact", "01900000-0000-7000-8000-0000000000aa",
+                  "\"account\":[null,\"01900000-0000-7000-8000-0000000000ff\"]");
+  g_assert_cmpint (push_outcome (ada, op), ==, KT_OUTCOME_REFUSED);
+  {
+    g_autoptr (KtReply) reply = ask (fixture, KT_ENDPOINT_PULL, ada->token, short_query, NULL);
+
+    g_assert_cmpuint (reply->status, ==, 200);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   fixture_init (&argc, &argv);
+  g_test_add_func ("/server/pull/32-no-news", test_no_page);
   g_test_add_func ("/server/pull/P14-page-sizes", test_page_sizes);
   g_test_add_func ("/server/pull/19-20-26-writes-between-pages", test_writes_between_pages);
   g_test_add_func ("/server/pull/19-20-writes-between-changes", test_writes_between_changes);
