@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  *   DIR/              0700
  *     workspace.json  database URI (what init was told), name, format
  *     workspace.db    SQLite by default: o_* tables · kt_meta · kt_log · kt_ledger · kt_device · kt_token · kt_login · kt_verdict
- *                     · kt_sequence · kt_throttle
+ *                     · kt_sequence · kt_throttle · kt_audience · kt_lost · kt_scope
  *     blobs/ab/…
  *
  * Invariants:
@@ -30,7 +30,9 @@ G_BEGIN_DECLS
  *  S4  kt_ledger is only ever inserted into; every value anyone wrote stands there with its outcome, what the server itself
  *      derived as kind "derive": that never makes a clash (46).
  *  S5  kt_log names every record touched by a commit; o_x.rev is the seq of the last one. A pull of changes reads the log, in seq order,
- *      pages end at commit boundaries.                                                                                              */
+ *      pages end at commit boundaries.
+ *  S6  kt_audience holds exactly what kt_audience_of says of every record, in the commit that writes it; what a record lost stands in
+ *      kt_lost. No reply holds a record or field that its user may not see when it is made (kt-scope.h). */
 typedef struct _KtCore KtCore;
 
 typedef struct { const char *name; const char *admin; const char *password; const char *database /* NULL: SQLite in DIR */; const char *schema_dir; const char *locale; const char *currency; gboolean demo; } KtInitOptions;
