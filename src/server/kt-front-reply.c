@@ -68,6 +68,14 @@ reason_of (guint status)
     }
 }
 
+/* Not with the connection. libsoup removes the length that a 204 does not have when it writes the head, and with it
+ * what was said here before: it is said again behind it. */
+static void
+ends_at_head_cb (SoupServerMessage *message, gpointer data)
+{
+  soup_message_headers_set_encoding (soup_server_message_get_response_headers (message), SOUP_ENCODING_NONE);
+}
+
 /* The reply onto the message. */
 void
 _kt_front_put_reply (SoupServerMessage *message, KtJob *job)
@@ -115,6 +123,11 @@ _kt_front_put_reply (SoupServerMessage *message, KtJob *job)
         headers, reply->content_type != NULL ? reply->content_type : KT_WIRE_CONTENT_JSON, NULL);
       soup_message_body_append_bytes (soup_server_message_get_response_body (message), reply->body);
       soup_message_body_complete (soup_server_message_get_response_body (message));
+    }
+  if (reply->status == 204 || reply->status == 304)
+    {
+      ends_at_head_cb (message, NULL);
+      g_signal_connect (message, "wrote-headers", G_CALLBACK (ends_at_head_cb), NULL);
     }
   log_request (job->front, message, reply->status, job->started_us,
                reply->body != NULL ? g_bytes_get_size (reply->body) : 0);

@@ -901,6 +901,50 @@ test_packed (Net *net, gconstpointer data)
   g_assert_no_error (error);
 }
 
+/* The head of what is answered; a body is left in @in. */
+static char *
+ask_on (GSocketConnection *connection, Net *net, const char *target, const char *header)
+{
+  GOutputStream *out = g_io_stream_get_output_stream (G_IO_STREAM (connection));
+  GInputStream *in = g_io_stream_get_input_stream (G_IO_STREAM (connection));
+  g_autofree char *request =
+    g_strdup_printf ("GET %s HTTP/1.1\r\nHost: kontor\r\nAuthorization: Bearer %s\r\n%s\r\n", target, net->token, header);
+  g_autoptr (GString) head = g_string_new (NULL);
+  char c;
+
+  g_output_stream_write_all (out, request, strlen (request), NULL, NULL, NULL);
+  while (!g_str_has_suffix (head->str, "\r\n\r\n") && g_input_stream_read (in, &c, 1, NULL, NULL) == 1)
+    g_string_append_c (head, c);
+  return g_string_free (g_steal_pointer (&head), FALSE);
+}
+
+/* What has no body ends at its head: the connection goes on. A device that has no news would else connect each time. */
+static void
+test_kept_open (Net *net, gconstpointer data)
+{
+  g_autoptr (GSocketConnection) connection = dial (net);
+  g_autoptr (GBytes) answer = NULL;
+  g_autoptr (SoupMessage) message = send_full (net, "GET", "/v1/pull", net->token, NULL, 0, &answer);
+  const char *digest = kt_schema_digest (kt_core_schema (net->fixture->core));
+  g_autofree char *match = g_strdup_printf ("If-None-Match: \"%s\"\r\n", digest);
+  g_autofree char *text = g_strndup (g_bytes_get_data (answer, NULL), g_bytes_get_size (answer));
+  const char *cursor = strstr (text, "\"cursor\":\"");
+  g_autofree char *target = NULL;
+
+  g_assert_cmpuint (soup_message_get_status (message), ==, 200);
+  g_assert_nonnull (cursor);
+  cursor += strlen ("\"cursor\":\"");
+  target = g_strdup_printf ("/v1/pull?cursor=%.*s&schema=%.8s", (int) strcspn (cursor, "\""), cursor, digest);
+  for (guint turn = 0; turn < 3; turn++)
+    {
+      g_autofree char *unchanged = ask_on (connection, net, "/v1/schema", match);
+      g_autofree char *nothing = ask_on (connection, net, target, "");
+
+      g_assert_true (g_str_has_prefix (unchanged, "HTTP/1.1 304"));
+      g_assert_true (g_str_has_prefix (nothing, "HTTP/1.1 204"));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -912,7 +956,7 @@ main (int argc, char **argv)
     { "round", test_round },       { "addresses", test_addresses }, { "etag", test_etag },
     { "range", test_range },       { "too-large", test_too_large }, { "garbage", test_garbage },
     { "bad-json", test_bad_json }, { "hang-up", test_hang_up },     { "many", test_many },
-    { "live", test_live },         { "stop", test_stop },
+    { "live", test_live },         { "stop", test_stop },           { "kept-open", test_kept_open },
   };
 
   fixture_init (&argc, &argv);
