@@ -397,9 +397,8 @@ class Client:
         pages = []
         while True:
             try:
-                _status, _headers, body = self.request("GET", "/v1/pull", raw=True,
-                                                       query={"cursor": self.state["cursor"], "limit": limit,
-                                                              "epoch": None if self.state["cursor"] else self.state["epoch"]})
+                status, _headers, body = self.request("GET", "/v1/pull", raw=True,
+                                                       query=self._where(limit))
             except Refused as no:
                 if no.status == 410:
                     self._another_life(no.error)
@@ -409,6 +408,8 @@ class Client:
                     self.state["cursor"] = self.state["incoming"] = None
                     continue
                 raise
+            if status == 204:
+                return pages
             page = Page(body)
             if page.head["schema"] != self.state["schema"]:
                 self.fetch_schema()
@@ -418,6 +419,14 @@ class Client:
             pages.append(page)
             if not page.end["more"]:
                 return pages
+
+    def _where(self, limit):
+        state = self.state
+        if state["cursor"] is None:
+            return {"limit": limit, "epoch": state["epoch"]}
+        # Everything that was pulled is shown: no news may be said shortly.
+        short = state["schema"][:8] if state["incoming"] is None and state["schema"] else None
+        return {"cursor": state["cursor"], "limit": limit, "schema": short}
 
     def _apply(self, page):
         """Rows and cursor are one step. A snapshot is shown when it is whole."""
@@ -431,7 +440,10 @@ class Client:
         for thing, ident in page.gone:
             records.get(thing, {}).pop(ident, None)
         state["cursor"] = page.end["cursor"]
-        state["covered"] = page.end.get("settled", 0)
+        settled = page.end.get("settled", 0)
+        known = {m["id"] for m in state["outbox"] if "number" in m} | {s["mutation"]["id"] for s in state["settled"]}
+        if page.end.get("settled_id") is None or page.end["settled_id"] in known:
+            state["covered"] = settled
         state["seq"] = page.end["seq"]
         if not page.end["more"] and state["incoming"] is not None:
             self._keep_what_went(state["records"], state["incoming"])
