@@ -150,6 +150,7 @@ typedef struct
   gint64      last_sync_us, now_us;          /* 0: never */
   const char *problem;                       /* of the last exchange, in words; NULL */
   const char *failure;                       /* of this machine (disk full, …); NULL */
+  const char *notice;                        /* what happened to the profile lately, in words; NULL */
   gint64      rows_done, rows_total;
   KtOutboxCounts outbox;
 } KtSyncFacts;

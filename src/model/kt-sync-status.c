@@ -232,7 +232,9 @@ _kt_sync_words_make (const KtSyncFacts *facts, KtSyncWords *words)
     }
   words->mood = KT_MOOD_OK;
   words->headline = g_strdup (_ ("Up to date"));
-  words->detail = _kt_words_synced (facts->last_sync_us, facts->now_us, FALSE);
+  words->detail = facts->notice != NULL
+                    ? g_strdup (facts->notice)
+                    : _kt_words_synced (facts->last_sync_us, facts->now_us, FALSE);
 }
 
 void
@@ -258,7 +260,7 @@ int_of (gpointer object, const char *name)
 }
 
 static void
-gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem)
+gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem, char **notice)
 {
   const GError *failure = _kt_workspace_get_failure (self->workspace);
   g_autofree char *said = NULL;
@@ -280,7 +282,9 @@ gather (KtSyncStatus *self, KtSyncFacts *facts, char **problem)
   facts->last_sync_us = int_of (self->syncer, "last-sync");
   facts->rows_done = int_of (self->syncer, "rows-done");
   facts->rows_total = int_of (self->syncer, "rows-total");
-  g_object_get (self->syncer, "online", &facts->online, "problem", &said, "paused", &paused, NULL);
+  g_object_get (self->syncer, "online", &facts->online, "problem", &said, "paused", &paused,
+                "notice", notice, NULL);
+  facts->notice = *notice;
   facts->paused = paused;
   if (said != NULL)
     *problem = _kt_error_words ((int) int_of (self->syncer, "problem-code"), said);
@@ -387,13 +391,14 @@ update_cb (gpointer data)
 {
   KtSyncStatus *self = data;
   g_autofree char *problem = NULL;
+  g_autofree char *notice = NULL;
   KtSyncFacts facts;
   KtSyncWords old = self->words;
 
   self->idle = 0;
   if (self->workspace == NULL)
     return G_SOURCE_REMOVE;
-  gather (self, &facts, &problem);
+  gather (self, &facts, &problem, &notice);
   _kt_sync_words_make (&facts, &self->words);
 
   g_object_freeze_notify (G_OBJECT (self));

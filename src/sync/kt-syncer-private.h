@@ -51,6 +51,7 @@ struct _KtSyncer
     KtSyncState state;
     gboolean online;
     char *problem;
+    char *notice;
     int problem_code;
     gint64 rows_done, rows_total, last_us;
     gboolean paused;
@@ -66,6 +67,7 @@ struct _KtSyncer
   GMainContext *context;
   KtSyncState state;
   char *problem;
+  char *notice;
   int problem_code;
   gint64 last_sync, rows_done, rows_total;
   guint waiting_count, parked, review;
@@ -86,7 +88,7 @@ void     _kt_syncer_wake    (KtSyncer *self, gboolean from_sending);
 gpointer _kt_syncer_thread  (gpointer self);
 
 /* Who is signed in, as the disk has it. */
-typedef struct { char *token, *base, *dir; gboolean paused; } KtSyncerSession;
+typedef struct { char *token, *base, *dir, *notice; gboolean paused; } KtSyncerSession;
 void     _kt_syncer_session_free (KtSyncerSession *session);
 /* A KtStoreJob. */
 gpointer _kt_syncer_read_session (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error);

@@ -11,6 +11,7 @@
 
 #define POLL_US (60 * G_USEC_PER_SEC)      /* without a hint */
 #define POLL_BARE_US (20 * G_USEC_PER_SEC) /* without a channel that could bring one */
+#define NOTICE_US (G_GINT64_CONSTANT (3) * 24 * 3600 * G_USEC_PER_SEC) /* worth telling for so long */
 #define LOCK_TURN_MS 100
 #define LOCK_RETRY_US G_USEC_PER_SEC
 
@@ -22,7 +23,32 @@ _kt_syncer_session_free (KtSyncerSession *session)
   g_free (session->token);
   g_free (session->base);
   g_free (session->dir);
+  g_free (session->notice);
   g_free (session);
+}
+
+/* What happened to this profile lately, in words; NULL: nothing. */
+static char *
+latest_notice (KtLocal *local)
+{
+  const KtEnv *env = kt_local_env (local);
+  g_autoptr (GPtrArray) notices = kt_local_notices (local, NULL);
+  const KtNotice *last =
+    notices != NULL && notices->len > 0 ? g_ptr_array_index (notices, notices->len - 1) : NULL;
+
+  if (last == NULL || ABS (env->now_us (env->data) - last->at_us) > NOTICE_US)
+    return NULL;
+  return kt_notice_words (last, kt_local_locale (local));
+}
+
+static void
+tell_notice (KtSyncer *self, const char *notice)
+{
+  g_mutex_lock (&self->lock);
+  g_free (self->news.notice);
+  self->news.notice = g_strdup (notice);
+  _kt_syncer_publish (self);
+  g_mutex_unlock (&self->lock);
 }
 
 gpointer
@@ -32,6 +58,7 @@ _kt_syncer_read_session (KtLocal *local, gpointer data, GCancellable *cancellabl
   g_autoptr (GError) failure = NULL;
 
   session->dir = g_strdup (kt_local_dir (local));
+  session->notice = latest_notice (local);
   session->token = kt_session_token (local, &failure);
   if (failure == NULL)
     session->base = kt_session_base (local, &failure);
@@ -122,6 +149,12 @@ reply_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **er
       /* The sync thread waits for this job: its token may be touched. */
       g_free (step->round->token);
       step->round->token = kt_session_token (local, NULL);
+    }
+  if (kt_engine_status (step->round->engine)->notices > 0)
+    {
+      g_autofree char *notice = latest_notice (local);
+
+      tell_notice (step->round->syncer, notice);
     }
   for (guint i = 0; i < changes->len; i++)
     kt_store_emit (step->round->syncer->store, g_ptr_array_index (changes, i));
@@ -279,6 +312,8 @@ find_session (Round *round)
   session = kt_store_write_sync (self->store, _kt_syncer_read_session, NULL, &error);
   if (session != NULL)
     look_up_last (self, session->dir);
+  if (session != NULL)
+    tell_notice (self, session->notice);
   if (session != NULL && was_paused (self, session->paused))
     return FALSE;
   if (session != NULL && session->token != NULL && session->base != NULL)

@@ -18,6 +18,7 @@ enum
   PROP_LAST_SYNC,
   PROP_PROBLEM,
   PROP_PROBLEM_CODE,
+  PROP_NOTICE,
   PROP_ROWS_DONE,
   PROP_ROWS_TOTAL,
   PROP_BYTES,
@@ -145,6 +146,7 @@ take_news (KtSyncer *self)
   KtSyncState state;
   gboolean online;
   g_autofree char *problem = NULL;
+  g_autofree char *notice = NULL;
   gint64 rows_done, rows_total, last_us;
   gboolean paused;
   guint64 in, out;
@@ -156,6 +158,7 @@ take_news (KtSyncer *self)
   online = self->news.online;
   problem = g_strdup (self->news.problem);
   problem_code = self->news.problem_code;
+  notice = g_strdup (self->news.notice);
   rows_done = self->news.rows_done;
   rows_total = self->news.rows_total;
   last_us = self->news.last_us;
@@ -183,6 +186,12 @@ take_news (KtSyncer *self)
       g_free (self->problem);
       self->problem = g_steal_pointer (&problem);
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROBLEM]);
+    }
+  if (g_strcmp0 (self->notice, notice) != 0)
+    {
+      g_free (self->notice);
+      self->notice = g_steal_pointer (&notice);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_NOTICE]);
     }
   if (self->rows_done != rows_done)
     {
@@ -247,6 +256,9 @@ kt_syncer_get_property (GObject *object, guint prop_id, GValue *value, GParamSpe
     case PROP_PROBLEM:
       g_value_set_string (value, self->problem);
       break;
+    case PROP_NOTICE:
+      g_value_set_string (value, self->notice);
+      break;
     case PROP_PROBLEM_CODE:
       g_value_set_int (value, self->problem_code);
       break;
@@ -289,6 +301,8 @@ kt_syncer_finalize (GObject *object)
   g_clear_pointer (&self->meter, kt_meter_unref);
   g_free (self->problem);
   g_free (self->news.problem);
+  g_free (self->notice);
+  g_free (self->news.notice);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->cond);
   G_OBJECT_CLASS (kt_syncer_parent_class)->finalize (object);
@@ -313,6 +327,7 @@ kt_syncer_class_init (KtSyncerClass *klass)
   properties[PROP_LAST_SYNC] =
     g_param_spec_int64 ("last-sync", NULL, NULL, 0, G_MAXINT64, 0, flags);
   properties[PROP_PROBLEM] = g_param_spec_string ("problem", NULL, NULL, NULL, flags);
+  properties[PROP_NOTICE] = g_param_spec_string ("notice", NULL, NULL, NULL, flags);
   properties[PROP_PROBLEM_CODE] =
     g_param_spec_int ("problem-code", NULL, NULL, -1, G_MAXINT, -1, flags);
   properties[PROP_ROWS_DONE] =

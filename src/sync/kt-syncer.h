@@ -10,7 +10,8 @@ G_BEGIN_DECLS
  * channel, GNetworkMonitor, back-off with jitter. The main thread only pokes and listens.
  *
  * properties, notify in the main context: "state" (KtSyncState), "online", "waiting" (queued+sent), "parked",
- * "review", "last-sync" (gint64 µs, 0 never), "problem" (string or NULL; it changes after its code),
+ * "review", "last-sync" (gint64 µs, 0 never), "problem" (string or NULL; it changes after its code), "notice" (string or NULL: what
+ * happened to this profile in the last three days, in the profile's language),
  * "problem-code" (int: KtError, -1 none or of another domain), "rows-done", "rows-total",
  * "bytes" (gint64: both directions, since it was made), "paused". */
 typedef enum { KT_SYNC_STATE_SIGNED_OUT, KT_SYNC_STATE_OFFLINE, KT_SYNC_STATE_BUSY, KT_SYNC_STATE_IDLE, KT_SYNC_STATE_PAUSED, KT_SYNC_STATE_PROBLEM } KtSyncState;
