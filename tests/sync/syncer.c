@@ -383,6 +383,50 @@ test_by_itself (void)
   wait_until (has (&program, &id));
 }
 
+static gboolean
+says (Program *program, const char *what)
+{
+  g_autofree char *notice = NULL;
+
+  g_object_get (program->syncer, "notice", &notice, NULL);
+  return what == NULL ? notice == NULL : notice != NULL && strstr (notice, what) != NULL;
+}
+
+/* 59, P11: another copy of this profile has sent something. The program gets a device of its own, goes on with the other
+ * token, and says so. */
+static void
+test_copied (void)
+{
+  g_auto (Program) program = { 0 };
+  Device *copy;
+  gint64 seq;
+  KtId id;
+
+  program_init (&program);
+  signed_in (&program);
+  create (&program, "Both have it");
+  wait_until (number (&program, "waiting") == 0 && state (&program) == KT_SYNC_STATE_IDLE);
+  g_assert_true (says (&program, NULL));
+
+  g_mutex_lock (&program.hub.lock);
+  copy = device_bare (program.hub.rig, "copy");
+  g_clear_pointer (&copy->local, kt_local_close);
+  rig_copy (program.dir, copy->dir);
+  device_crash (copy);
+  id = device_create (copy, "account", "name=Theirs", NULL);
+  device_sync (copy);
+  seq = kt_core_seq (program.hub.rig->core);
+  g_mutex_unlock (&program.hub.lock);
+
+  create (&program, "Mine");
+  wait_until (server_seq (&program) == seq + 1);
+  wait_until (number (&program, "waiting") == 0 && state (&program) == KT_SYNC_STATE_IDLE);
+  wait_until (says (&program, "is a copy"));
+  wait_until (has (&program, &id));
+  create (&program, "More");
+  wait_until (server_seq (&program) == seq + 2);
+}
+
 /* The server is stopped: everything works on, it is said, and it comes back by itself. */
 static void
 test_offline (void)
@@ -635,6 +679,7 @@ main (int argc, char **argv)
   rig_test_init (&argc, &argv);
   g_test_add_func ("/syncer/sign-in", test_sign_in);
   g_test_add_func ("/syncer/by-itself", test_by_itself);
+  g_test_add_func ("/syncer/59-P11-copied", test_copied);
   g_test_add_func ("/syncer/offline", test_offline);
   g_test_add_func ("/syncer/pause", test_pause);
   g_test_add_func ("/syncer/pause-kept", test_pause_kept);
