@@ -41,6 +41,7 @@ typedef struct
   gboolean    (*scan)     (KtStmt *stmt, guint n, KtScanFunc func, gpointer data, GError **error);
 
   gboolean  (*backup)     (KtDb *db, const char *path, GError **error);
+  void      (*checkpoint_beside) (KtDb *db, gboolean beside); /* NULL: there is no log to be written back */
   gboolean  (*check)      (KtDb *db, gboolean thorough, GPtrArray *problems, GError **error);
 } KtDbDriver;
 
@@ -82,6 +83,11 @@ void      _kt_db_init       (KtDb *db, const KtDbDriver *driver, const char *nam
 void      _kt_stmt_pin      (KtStmt *stmt);
 /* Tells a reader of the log which statement was meant; never with values. */
 char     *_kt_db_excerpt    (const char *sql);
+
+/* kt-checkpoint.c */
+typedef struct _KtCheckpointer KtCheckpointer;
+KtCheckpointer *_kt_checkpointer_new  (gpointer handle, const char *path);
+void            _kt_checkpointer_free (KtCheckpointer *self, gpointer handle);
 
 /* kt-db-pg-text.c: the common SQL as PostgreSQL writes it. @collation: what lower() shall use for all
  * of Unicode. *n_parameters: the highest ?N. g_free. */

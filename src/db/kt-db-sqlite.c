@@ -38,6 +38,8 @@ typedef struct
   sqlite3 *handle;
   int lock_fd;
   KtCell *cells; /* of a scan under way */
+  KtCheckpointer *checkpointer;
+  char *path; /* NULL: in memory */
 
   /* borrowed, during a scan */
   KtScanFunc scan_func;
@@ -569,6 +571,7 @@ _kt_db_sqlite_open (const char *uri, KtDbFlags flags, GError **error)
       kt_db_close (&self->base);
       return NULL;
     }
+  self->path = is_elsewhere (uri, path) ? NULL : g_steal_pointer (&path);
   return &self->base;
 }
 
@@ -583,6 +586,8 @@ sqlite_close (KtDb *db)
 {
   SqliteDb *self = (SqliteDb *) db;
 
+  g_free (self->path);
+  _kt_checkpointer_free (self->checkpointer, self->handle);
   if (sqlite3_close (self->handle) != SQLITE_OK)
     g_critical ("%s was closed with statements in use", db->name);
   if (self->lock_fd >= 0)
@@ -597,6 +602,22 @@ sqlite_interrupt (KtDb *db)
 
   g_atomic_int_set (&self->interrupted, TRUE);
   sqlite3_interrupt (self->handle);
+}
+
+static void
+sqlite_checkpoint_beside (KtDb *db, gboolean beside)
+{
+  SqliteDb *self = (SqliteDb *) db;
+
+  if (self->path == NULL || beside == (self->checkpointer != NULL))
+    return;
+  if (beside)
+    {
+      self->checkpointer = _kt_checkpointer_new (self->handle, self->path);
+      return;
+    }
+  _kt_checkpointer_free (g_steal_pointer (&self->checkpointer), self->handle);
+  sqlite3_wal_autocheckpoint (self->handle, 1000);
 }
 
 static gboolean
@@ -909,6 +930,7 @@ static const KtDbDriver driver = {
   .get_blob = sqlite_get_blob,
   .columns = sqlite_columns,
   .scan = sqlite_scan,
+  .checkpoint_beside = sqlite_checkpoint_beside,
   .backup = sqlite_backup,
   .check = sqlite_check,
 };

@@ -630,3 +630,12 @@ kt_db_data_version (KtDb *db)
     kt_db_get_int (db, 0, &version, NULL, "PRAGMA data_version", KT_BIND_END);
   return version;
 }
+
+void
+kt_db_checkpoint_beside (KtDb *db, gboolean beside)
+{
+  g_return_if_fail (db != NULL);
+
+  if (db->driver->checkpoint_beside != NULL && !db->read_only)
+    db->driver->checkpoint_beside (db, beside);
+}

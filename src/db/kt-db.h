@@ -89,6 +89,9 @@ static inline void _kt_stmt_scope_end (KtStmt **stmt) { if (*stmt != NULL) kt_st
 #define KT_STMT_SCOPE __attribute__ ((cleanup (_kt_stmt_scope_end))) KtStmt
 
 /* ---- housekeeping ---- */
+/* SQLite: the log is written back into the file on a thread of its own from now on, so that no commit waits for that; for whoever
+ * sits before a screen, or serves many. FALSE: by the commit that makes it too long, as it is at first. Other databases: nothing. */
+void      kt_db_checkpoint_beside (KtDb *db, gboolean beside);
 /* SQLite: online copy while others write (backup API); PostgreSQL: not supported here (INVALID). The copy appears whole or not at all. */
 gboolean  kt_db_backup   (KtDb *db, const char *path, GError **error);
 /* SQLite: quick_check/integrity_check; messages appended to @problems. */

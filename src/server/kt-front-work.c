@@ -159,6 +159,7 @@ start_worker (KtFront *front, GAsyncQueue *jobs, GError **error)
 
   if (core == NULL)
     return FALSE;
+  kt_db_checkpoint_beside (kt_core_db (core), TRUE);
   front->seq = MAX (front->seq, kt_core_seq (core));
   worker = g_new0 (Worker, 1);
   worker->front = front;

@@ -85,6 +85,7 @@ struct _KtLocal
   guint64      stamp;              /* moves when schema, identity or ready did */
   guint        read_only : 1;
   guint        ready : 1;
+  guint        beside : 1;         /* the log is written back on a thread of its own */
   guint        relaxed : 1;        /* synchronous=NORMAL is on: first pull only */
 };
 
@@ -93,6 +94,8 @@ struct _KtLocal
 gboolean  _kt_local_begin        (KtLocal *local, KtTxMode mode, GError **error);
 gboolean  _kt_local_begin_relaxed (KtLocal *local, GError **error);
 gboolean  _kt_local_commit       (KtLocal *local, GError **error);
+/* No commit waits for the log being written back into the file any more (kt_db_checkpoint_beside). */
+void      _kt_local_checkpoint_beside (KtLocal *local);
 void      _kt_local_rollback     (KtLocal *local);      /* cached state is read anew as well */
 /* Reading: begins unless the caller has. */
 gboolean  _kt_local_read_begin   (KtLocal *local, gboolean *mine, GError **error);

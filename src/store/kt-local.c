@@ -262,13 +262,23 @@ relax (KtLocal *local, gboolean relaxed, GError **error)
 {
   if (local->relaxed == relaxed)
     return TRUE;
+  /* The pragma takes the log's hook. */
+  kt_db_checkpoint_beside (local->db, FALSE);
   if (!kt_db_exec (local->db,
                    relaxed ? "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=20000"
                            : "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000",
                    error))
     return FALSE;
   local->relaxed = relaxed;
+  kt_db_checkpoint_beside (local->db, local->beside && !relaxed);
   return TRUE;
+}
+
+void
+_kt_local_checkpoint_beside (KtLocal *local)
+{
+  local->beside = TRUE;
+  kt_db_checkpoint_beside (local->db, !local->relaxed);
 }
 
 static gboolean

@@ -249,6 +249,7 @@ writer_open (gpointer data, GError **error)
       kt_local_close (local);
       return NULL;
     }
+  _kt_local_checkpoint_beside (local);
   self->local = local;
   self->stamp = _kt_local_stamp (local);
   self->version = kt_db_data_version (kt_local_db (local));

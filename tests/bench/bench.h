@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  *       scratch-PID/             of one benchmark, removed at its end              */
 
 /* Raise when the data, or the files they are kept in, become others. */
-#define BENCH_DATA "1"
+#define BENCH_DATA "2"
 #define BENCH_USER "bench"
 #define BENCH_PASSWORD "benchmarks only"
 
@@ -47,6 +47,8 @@ void         bench_add      (BenchFigure *figure, double value);
 void         bench_add_pair (BenchFigure *figure, double value, double baseline);
 /* Seconds since some point in time. */
 double       bench_now      (void);
+/* Seconds of processor this process has used: what it would take alone on the machine. */
+double       bench_cpu      (void);
 /* The @share-th (0.5, 0.99) of many single times; sorts them. */
 double       bench_percentile (GArray *doubles, double share);
 

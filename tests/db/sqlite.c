@@ -86,6 +86,41 @@ test_every_commit_is_durable (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (int_of (fixture->db, "PRAGMA foreign_keys"), ==, 0);
 }
 
+static goffset
+size_of (const char *path)
+{
+  GStatBuf st;
+
+  g_assert_cmpint (g_stat (path, &st), ==, 0);
+  return st.st_size;
+}
+
+/* The log goes back into the file without a commit that waits for it, and can be told not to. */
+static void
+test_checkpoints_beside (Fixture *fixture, gconstpointer data)
+{
+  gint64 deadline = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+
+  kt_db_checkpoint_beside (fixture->db, TRUE);
+  kt_db_checkpoint_beside (fixture->db, TRUE);
+  g_assert_true (kt_db_begin (fixture->db, KT_TX_WRITE, NULL));
+  fill (fixture->db, 30000);
+  g_assert_true (kt_db_commit (fixture->db, NULL));
+  while (size_of (fixture->path) < 30000 * 200)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (1000);
+    }
+  exec_ok (fixture->db, "DELETE FROM v WHERE a <= 10");
+  kt_db_checkpoint_beside (fixture->db, FALSE);
+  exec_ok (fixture->db, "DELETE FROM v WHERE a <= 20");
+  kt_db_checkpoint_beside (fixture->db, TRUE);
+  kt_db_close (fixture->db);
+  fixture->db = kt_db_open (fixture->path, 0, NULL);
+  g_assert_nonnull (fixture->db);
+  g_assert_cmpint (int_of (fixture->db, "SELECT count(*) FROM v"), ==, 29980);
+}
+
 static void
 test_what_is_not_there (Fixture *fixture, gconstpointer data)
 {
@@ -523,6 +558,7 @@ main (int argc, char **argv)
 
   ADD ("files-are-private", test_files_are_private);
   ADD ("every-commit-is-durable", test_every_commit_is_durable);
+  ADD ("P1/checkpoints-beside", test_checkpoints_beside);
   ADD ("what-is-not-there", test_what_is_not_there);
   ADD ("damaged-files-are-refused", test_damaged_files_are_refused);
   ADD ("damage-inside-is-found", test_damage_inside_is_found);
