@@ -474,10 +474,9 @@ class Client:
     def _replay(self, last, common):
         """What the server has lost goes out again, before everything that waits."""
         state = self.state
-        lost = [s for s in state["settled"] if s["mutation"]["number"] > last and s["device"] == state["device"]]
+        lost = [s for s in state["settled"] if s["seq"] > common or s["mutation"]["number"] > last and s["device"] == state["device"]]
         state["settled"] = [s for s in state["settled"] if s not in lost]
         again = [s["mutation"] for s in lost if s["outcome"] != "refused"]
-        again.sort(key=lambda m: m["number"])
         state["outbox"] = again + state["outbox"]
         state["last_number"] = last
         state["covered"] = 0
@@ -527,7 +526,7 @@ class Client:
     def verify(self, repair=True):
         """(equal at first, objects that differed). Both ends must stand at the same commit."""
         for _try in range(10):
-            theirs = self.request("GET", "/v1/digest", query={"fresh": 1})
+            theirs = self.request("GET", "/v1/digest", query={"fresh": 1, "epoch": self.state["epoch"]})
             if theirs["seq"] == self.state["seq"] and theirs["schema"] == self.state["schema"]:
                 break
             self.pull()

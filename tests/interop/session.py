@@ -101,6 +101,8 @@ def tell(url, password):
     wire.token, device, epoch = login["token"], login["device"], login["epoch"]
     wire.say("The schema is fetched once; its ETag is what login, pages and verdicts call `schema`.")
     wire.send("GET", "/v1/schema", hide=True)
+    wire.say("An administrator may do everything:")
+    wire.send("GET", "/v1/access")
     wire.say("**The first pull**, here in pages of at most three rows. The cursor of a page asks for the next one. (In practice: 5,000 rows, and a page or two.)")
     page = Page(wire.send("GET", "/v1/pull?limit=3&epoch=" + epoch))
     quiet = Wire(url)
@@ -142,6 +144,8 @@ def tell(url, password):
     push(mutation(3, [{"op": "update", "object": "account", "id": ACME, "base_rev": revs[ACME], "fields": {"phone": ["+49 40 22", "+49 40 333"]}}],
                   resolves=item[1], resolution="kept_mine"))
     page = Page(wire.send("GET", "/v1/pull?cursor=" + cursor))
+    wire.say("No news, asked and answered as shortly as can be:")
+    wire.send("GET", "/v1/pull?cursor=" + page.end["cursor"] + "&schema=" + login["schema"][:8])
     wire.say("**One is refused**, the next is not concerned:")
     push(mutation(4, [{"op": "create", "object": "contact", "id": BOLT, "fields": {"last_name": [None, "Li"], "account": [None, BOLT]}}]),
          mutation(5, [{"op": "create", "object": "competitor", "id": BOLT, "fields": {"name": [None, "Bolt"]}}]))

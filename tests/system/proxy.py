@@ -179,7 +179,7 @@ class Line:
         self.weather = Weather()
         self.down = False
         self.expected = []      # [start of the path, fate, what is called when it is over]
-        self.seen = []          # (method, path, kind, status or 0)
+        self.seen = []          # [method, path, kind, status or 0 as long as there is none]
         self.ranges = []        # of the GETs that had one
         self.lost_bytes = 0
         self.open = set()
@@ -248,12 +248,12 @@ class Line:
                 method, path = words[0], words[1] if len(words) > 1 else "?"
                 fate, after = self._draw(path)
                 record = [method, path, fate.kind, 0]
+                self.seen.append(record)
                 try:
                     if server is None or server[1].is_closing():
                         server = await self._upstream()
                     keep = await self._exchange(reader, writer, server, head, headers, fate, record)
                 finally:
-                    self.seen.append(tuple(record))
                     if after is not None:
                         after()
                 if not keep:
