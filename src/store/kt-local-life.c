@@ -44,8 +44,8 @@ _kt_local_keep_settled (KtLocal *local, gint64 no, gint64 *bytes, GError **error
     return FALSE;
   *bytes = (gint64) json->len;
   return kt_db_run (local->db, error,
-                    "INSERT OR REPLACE INTO kt_settled (no, device, number, age, made, bytes, json)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "INSERT OR REPLACE INTO kt_settled (no, device, number, age, made, bytes, json, seq)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT seq FROM kt_outbox WHERE no=?1))",
                     KT_BIND_INT, no, KT_BIND_ID, &local->identity->device, KT_BIND_INT, number,
                     KT_BIND_INT, _kt_local_meta_int (local, "kt:kept_age", 0), KT_BIND_INT, made,
                     KT_BIND_INT, (gint64) json->len, KT_BIND_TEXT, json->str, KT_BIND_END)
@@ -126,17 +126,17 @@ _kt_local_trim_settled (KtLocal *local, gint64 n, gint64 bytes, GError **error)
 /* Everything sent and not settled waits again. What the shadows hold already is not laid over them a second time: @held says
  * until when. */
 static gboolean
-queue_again (KtLocal *local, gint64 above, gint64 held, GError **error)
+queue_again (KtLocal *local, gint64 above, gint64 common, gint64 held, GError **error)
 {
   return kt_db_run (
            local->db, error,
            "UPDATE kt_outbox SET again=CASE WHEN again>=?1 OR (state=?2 AND number<=?3) THEN ?4 ELSE ?5 END,"
            " state=?6, number=NULL, outcome=NULL, seq=NULL, reason=NULL, code=NULL"
-           " WHERE state IN (?2, ?7) AND number>?8",
+           " WHERE state IN (?2, ?7) AND (number>?8 OR (state=?7 AND seq>?9))",
            KT_BIND_INT, (gint64) KT_AGAIN_OLD_SHADOW, KT_BIND_INT, (gint64) KT_OUTBOX_SENT,
            KT_BIND_INT, local->settled, KT_BIND_INT, held, KT_BIND_INT, (gint64) KT_AGAIN_SENT,
            KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED,
-           KT_BIND_INT, above, KT_BIND_END)
+           KT_BIND_INT, above, KT_BIND_INT, common, KT_BIND_END)
            >= 0
          && kt_db_run (local->db, error, "UPDATE kt_outbox SET number=NULL WHERE number>?1",
                        KT_BIND_INT, above, KT_BIND_END)
@@ -146,7 +146,7 @@ queue_again (KtLocal *local, gint64 above, gint64 held, GError **error)
 gboolean
 _kt_local_forget_numbers (KtLocal *local, gint64 last, GError **error)
 {
-  return queue_again (local, 0, KT_AGAIN_SHADOW, error)
+  return queue_again (local, 0, G_MAXINT64, KT_AGAIN_SHADOW, error)
          && _kt_local_put_meta_int (local, "kt:next_number", last + 1, error)
          && _kt_local_put_meta (local, "kt:settled", NULL, error)
          && _kt_local_put_meta (local, "kt:kept_lost", NULL, error)
@@ -419,15 +419,17 @@ kept_clear (gpointer data)
   g_free (((Kept *) data)->json);
 }
 
-/* The next ones that the server has lost. What went out under an earlier name of this device goes out again in any case:
+/* The next ones that the server has lost: it has not come to their number, or its history parts from ours before their
+ * commit. Either alone does not say it: another copy of this profile may have used the number in the new life. What went out under an earlier name of this device goes out again in any case:
  * the server knows by the id which of them it has. */
 static GArray *
-list_lost (KtLocal *local, gint64 after, gint64 last, GError **error)
+list_lost (KtLocal *local, gint64 after, gint64 last, gint64 common, GError **error)
 {
   g_autoptr (GArray) out = g_array_new (FALSE, TRUE, sizeof (Kept));
   KT_STMT_SCOPE *stmt = kt_db_stmt (local->db,
                                     "SELECT no, made, bytes, json FROM kt_settled"
-                                    " WHERE no>?1 AND (device<>?2 OR number>?3) ORDER BY no LIMIT ?4",
+                                    " WHERE no>?1 AND (device<>?2 OR number>?3 OR seq>?5)"
+                                    " ORDER BY no LIMIT ?4",
                                     error);
   KtStep step;
 
@@ -438,6 +440,7 @@ list_lost (KtLocal *local, gint64 after, gint64 last, GError **error)
   kt_stmt_bind_id (stmt, 2, &local->identity->device);
   kt_stmt_bind_int (stmt, 3, last);
   kt_stmt_bind_int (stmt, 4, CHUNK);
+  kt_stmt_bind_int (stmt, 5, common);
   while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
     {
       Kept kept = { kt_stmt_int (stmt, 0), kt_stmt_int (stmt, 1), kt_stmt_int (stmt, 2),
@@ -557,7 +560,7 @@ lay_back (KtLocal *local, const Kept *kept, GError **error)
 }
 
 static gboolean
-lay_all_back (KtLocal *local, gint64 last, gint64 *n, GError **error)
+lay_all_back (KtLocal *local, gint64 last, gint64 common, gint64 *n, GError **error)
 {
   gint64 bytes = 0;
   gint64 after = 0;
@@ -565,7 +568,7 @@ lay_all_back (KtLocal *local, gint64 last, gint64 *n, GError **error)
   *n = 0;
   for (;;)
     {
-      g_autoptr (GArray) lost = list_lost (local, after, last, error);
+      g_autoptr (GArray) lost = list_lost (local, after, last, common, error);
 
       if (lost == NULL)
         return FALSE;
@@ -635,8 +638,8 @@ new_epoch_in (KtLocal *local, const Life *life, KtChanges *changes, GError **err
                       .lost = MAX (dropped - last, 0) };
 
   changes->set->outbox = TRUE;
-  return lay_all_back (local, last, &notice.again, error)
-         && queue_again (local, last, KT_AGAIN_OLD_SHADOW, error)
+  return lay_all_back (local, last, life->common, &notice.again, error)
+         && queue_again (local, last, life->common, KT_AGAIN_OLD_SHADOW, error)
          /* Waiting since another device was made of this one, and its effect still in the shadows. */
          && kt_db_run (local->db, error, "UPDATE kt_outbox SET again=?2 WHERE again=?1",
                        KT_BIND_INT, (gint64) KT_AGAIN_SHADOW, KT_BIND_INT,

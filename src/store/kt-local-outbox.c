@@ -535,13 +535,28 @@ take_in (KtLocal *local, guint max, gsize bytes, GString *out, guint *n, GError 
   g_autoptr (GArray) sent =
     list_numbers (local, "SELECT no FROM kt_outbox WHERE state=?1 ORDER BY number LIMIT ?2",
                   KT_OUTBOX_SENT, max, error);
+  gint64 number = 0, next;
   gboolean full = FALSE;
 
   if (sent == NULL)
     return FALSE;
+  /* After a restore of the server, a number that another copy of this profile has used there may stand before a gap: it goes
+   * alone, and is told so. */
   for (guint i = 0; i < sent->len && !full; i++)
-    if (!take_one (local, g_array_index (sent, gint64, i), bytes, out, n, &full, error))
-      return FALSE;
+    {
+      gint64 no = g_array_index (sent, gint64, i);
+
+      if (!kt_db_get_int (local->db, 0, &next, error, "SELECT number FROM kt_outbox WHERE no=?1",
+                          KT_BIND_INT, no, KT_BIND_END))
+        return FALSE;
+      if (i > 0 && next != number + 1)
+        return TRUE;
+      number = next;
+      if (!take_one (local, no, bytes, out, n, &full, error))
+        return FALSE;
+    }
+  if (sent->len > 0 && _kt_local_meta_int (local, "kt:next_number", 1) != number + 1)
+    return TRUE;
   return full || *n >= max || take_queued (local, max, bytes, out, n, &full, error);
 }
 
@@ -731,8 +746,41 @@ _kt_local_leave_settled (KtLocal *local,
 
 /* ---- verdicts ---- */
 
+/* It is laid over what the server has again. */
 static gboolean
-settle_one (KtLocal *local, const KtVerdict *verdict, gboolean *any, GError **error)
+touch_refused (KtLocal *local, gint64 number, GHashTable *touched, GError **error)
+{
+  KT_STMT_SCOPE *stmt = NULL;
+  KtStep step;
+
+  if (kt_db_run (local->db, error, "UPDATE kt_outbox SET again=0 WHERE number=?1", KT_BIND_INT,
+                 number, KT_BIND_END)
+      < 0)
+    return FALSE;
+  stmt = kt_db_stmt (local->db,
+                     "SELECT p.object, p.id FROM kt_outbox o JOIN kt_outbox_op p ON p.no=o.no"
+                     " WHERE o.number=?1",
+                     error);
+  if (stmt == NULL)
+    return FALSE;
+  kt_stmt_bind_int (stmt, 1, number);
+  while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+    {
+      const KtObject *object = kt_schema_object (local->schema, kt_stmt_text (stmt, 0));
+      KtId id;
+
+      if (object != NULL && kt_stmt_id (stmt, 1, &id))
+        _kt_touched_add (touched, object, &id);
+    }
+  return step == KT_STEP_DONE;
+}
+
+static gboolean
+settle_one (KtLocal *local,
+            const KtVerdict *verdict,
+            GHashTable *touched,
+            gboolean *any,
+            GError **error)
 {
   gboolean refused = verdict->outcome == KT_OUTCOME_REFUSED;
   gint64 n =
@@ -747,6 +795,9 @@ settle_one (KtLocal *local, const KtVerdict *verdict, gboolean *any, GError **er
   if (n <= 0)
     return n == 0;
   *any = TRUE;
+  /* A page may have said that the shadows hold everything up to this number: what was refused they do not. */
+  if (refused && !touch_refused (local, verdict->number, touched, error))
+    return FALSE;
   return _kt_local_news_verdict (local, verdict, error);
 }
 
@@ -758,7 +809,7 @@ settle_in (KtLocal *local, const KtVerdict *verdicts, guint n, KtChanges *change
   gboolean left = FALSE;
 
   for (guint i = 0; i < n; i++)
-    if (!settle_one (local, &verdicts[i], &any, error))
+    if (!settle_one (local, &verdicts[i], touched, &any, error))
       return FALSE;
   changes->set->outbox = any;
   /* The reply was lost and the page came first: nothing more is to come for these (I4). */

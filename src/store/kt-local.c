@@ -38,7 +38,7 @@ static const KtMigration migrations[] = {
     "CREATE TABLE kt_done (no INTEGER PRIMARY KEY, batch TEXT, inverse TEXT NOT NULL);"
     "CREATE INDEX kt_done_batch ON kt_done (batch) WHERE batch IS NOT NULL;"
     "CREATE TABLE kt_settled (no INTEGER PRIMARY KEY, device BLOB NOT NULL, number INTEGER NOT NULL,"
-    "  age INTEGER NOT NULL, made INTEGER NOT NULL, bytes INTEGER NOT NULL, json TEXT NOT NULL);"
+    "  age INTEGER NOT NULL, made INTEGER NOT NULL, bytes INTEGER NOT NULL, json TEXT NOT NULL, seq INTEGER);"
     "CREATE TABLE kt_kept (n INTEGER PRIMARY KEY, at TEXT NOT NULL, why TEXT NOT NULL, json TEXT NOT NULL);"
     "CREATE TABLE kt_news (n INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, at INTEGER NOT NULL,"
     "  object TEXT, id BLOB, conflict BLOB, text TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);"

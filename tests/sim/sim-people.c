@@ -137,6 +137,7 @@ sim_people_put_back (SimDevice *device)
 
       if (holds && (deed->fate == SIM_TAKEN_BACK || deed->fate == SIM_GIVEN_UP))
         deed->fate = SIM_DOUBTFUL;
+      deed->elsewhere |= holds;
       deed->holders = holds ? deed->holders | bit : deed->holders & ~bit;
       if (deed->holders == 0 && deed->fate == SIM_KEPT)
         deed->fate = SIM_DOUBTFUL;
@@ -554,7 +555,7 @@ outbox_act (SimDevice *device, SimActionKind kind)
   /* Another copy of this profile does not know of it. */
   if (done)
     deed->holders &= ~(1u << device->index);
-  if (done && deed->holders != 0)
+  if (done && (deed->holders != 0 || deed->elsewhere))
     deed->fate = SIM_DOUBTFUL;
   else if (done)
     deed->fate = kind == SIM_UNDO ? SIM_TAKEN_BACK : SIM_GIVEN_UP;

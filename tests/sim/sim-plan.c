@@ -20,6 +20,7 @@ typedef enum
   GROUP_POISON,
   GROUP_COPY,
   GROUP_SERVER_COPY,
+  GROUP_SCHEMA,
   N_GROUPS
 } Group;
 
@@ -74,6 +75,7 @@ static const struct
   [SIM_CLONE] = { "clone", 2, GROUP_COPY },
   [SIM_SERVER_BACKUP] = { "server-backup", 4, GROUP_SERVER_COPY },
   [SIM_SERVER_RESTORE] = { "server-restore", 3, GROUP_SERVER_COPY },
+  [SIM_SCHEMA] = { "schema", 3, GROUP_SCHEMA },
   [SIM_DIED] = { "dies" },
   [SIM_SERVER_DIED] = { "server dies" },
   [SIM_LOCAL_FAILURE] = { "disk fails" },
@@ -365,6 +367,9 @@ sim_act (Sim *sim, const SimAction *action)
       break;
     case SIM_SERVER_RESTORE:
       sim_restore_server (sim);
+      break;
+    case SIM_SCHEMA:
+      sim_move_schema (sim);
       break;
     case SIM_N_ACTIONS:
     case SIM_SERVER_DIED:

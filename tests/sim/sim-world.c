@@ -20,6 +20,7 @@ static char *scratch;
 static SimDisk *server_disk, *device_disks[SIM_MAX_DEVICES];
 static SimImage *server_image, *device_images[3], *fresh_images[3];
 static char *sessions[3];
+static KtSchema *schemas[6]; /* as made, and how it moves: each holds the moves before it */
 static pid_t owner;
 /* Kept open from one history to the next, and their disks changed under them: opening costs as much as everything
  * else in a history. Whoever died is opened anew. */
@@ -258,6 +259,37 @@ make_device_template (guint n, KtCore *core)
   sessions[n] = read_file (session);
 }
 
+/* A field added, one renamed, one retired, an object added, a field that must be filled in. */
+static void
+make_schemas (const KtSchema *first)
+{
+  static const char *const moves[][2] = {
+    { "{\"name\":\"motto\",", "{\"name\":\"extra\",\"type\":\"text\"},{\"name\":\"motto\"," },
+    { "{\"name\":\"motto\",\"policy\":\"latest\",",
+      "{\"name\":\"creed\",\"policy\":\"latest\",\"renamed_from\":[\"motto\"]," },
+    { "{\"name\":\"slogan\",\"policy\":\"mine\",\"type\":\"text\"},", "" },
+    { "\"objects\":[",
+      "\"objects\":[{\"fields\":[{\"name\":\"name\",\"required\":true,\"type\":\"text\"}],\"kind\":\"object\","
+      "\"object\":\"site\",\"sync\":\"scope\",\"title\":\"name\",\"visible\":true}," },
+    { "{\"name\":\"calls\",\"policy\":\"sum\",", "{\"name\":\"calls\",\"policy\":\"sum\",\"required\":true," },
+  };
+  g_autoptr (GString) text = g_string_new (kt_schema_to_json (first));
+
+  for (guint i = 0; i < G_N_ELEMENTS (moves); i++)
+    {
+      g_autoptr (KtSchema) made = NULL;
+      g_autoptr (GError) error = NULL;
+
+      if (g_string_replace (text, moves[i][0], moves[i][1], 0) == 0)
+        g_error ("the schema has no %s: %s", moves[i][0], text->str);
+      made = kt_schema_from_json (text->str, (gssize) text->len, &error);
+      g_assert_no_error (error);
+      schemas[i] = kt_schema_with_numbers (made, i > 0 ? schemas[i - 1] : first, &error);
+      g_assert_no_error (error);
+      g_string_assign (text, kt_schema_to_json (schemas[i]));
+    }
+}
+
 static void
 make_template (void)
 {
@@ -290,6 +322,7 @@ make_template (void)
     }
   for (guint i = 0; i < 3; i++)
     make_device_template (i, core);
+  make_schemas (kt_core_schema (core));
   kt_core_close (core);
   server_image = sim_image_read (db);
   text = read_file (json);
@@ -766,6 +799,22 @@ sim_restore_server (Sim *sim)
     g_error ("%s", error->message);
 }
 
+void
+sim_move_schema (Sim *sim)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (sim->core == NULL)
+    sim_open_server (sim);
+  if (sim->core == NULL || sim->schema == G_N_ELEMENTS (schemas) || schemas[sim->schema] == NULL)
+    return;
+  sim->spoiled = TRUE;
+  if (kt_core_set_schema (sim->core, schemas[sim->schema], &error))
+    sim->schema++;
+  else
+    sim_say (sim, "    %s", error->message);
+}
+
 /* ---- a world ---- */
 
 /* The database was changed under it: as if another process had. */
@@ -875,7 +924,7 @@ sim_new (guint64 seed, gboolean skewed, gboolean trace)
 void
 sim_free (Sim *sim)
 {
-  gboolean keep = !sim_failed (sim);
+  gboolean keep = !sim_failed (sim) && sim->schema == 0;
 
   for (guint i = 0; i < sim->n_devices; i++)
     device_clear (sim->devices[i], keep);

@@ -35,6 +35,8 @@ typedef enum
   SIM_LOGOUT, SIM_LOGIN,
   /* copies of machines */
   SIM_BACKUP, SIM_RESTORE, SIM_CLONE, SIM_SERVER_BACKUP, SIM_SERVER_RESTORE,
+  /* the workspace */
+  SIM_SCHEMA,
   SIM_N_ACTIONS,
 
   /* what comes of them, later; counted like them */
@@ -88,6 +90,7 @@ typedef struct
   gint64   no;
   SimFate  fate;
   guint    holders;               /* bits: the profiles that it was made on or copied to, and that were not put back since */
+  gboolean elsewhere;             /* the profile was put back to a time when it waited: it may have been sent before */
   gboolean left;                  /* it is not in the outbox any more, and that was right */
   GArray  *ops;                   /* SimOp */
 } SimDeed;
@@ -131,6 +134,7 @@ struct _Sim
   GHashTable *deeds_by_at;
   GArray    *ids;                 /* SimKnown: records that people may touch */
   SimImage  *backup;              /* of the server; NULL: none */
+  guint      schema;              /* how far the schema has moved */
   guint      lives;               /* restores of the server */
   gboolean   spoiled;             /* this server is not to be used for another history */
   GRand     *rand;                /* of the action under way */
@@ -171,6 +175,7 @@ void     sim_restore_device (SimDevice *device);
 void     sim_clone_device   (SimDevice *device);
 void     sim_backup_server  (Sim *sim);
 void     sim_restore_server (Sim *sim);          /* a new life of it begins */
+void     sim_move_schema  (Sim *sim);
 KtReply *sim_handle       (Sim *sim, const KtRequest *request);
 KtRequest *sim_copy_request (const KtRequest *request);
 
