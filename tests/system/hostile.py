@@ -670,8 +670,8 @@ def out_of_order(stage):
     b, _other = stage.device("b")
     wanted = []
     # A trigger lets the commits of one program hang: the other's come later and are visible first, if they can.
-    slow = ("CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            "IF current_setting('application_name') LIKE 'slow%' THEN PERFORM pg_sleep(0.15); END IF; RETURN NULL; END $$;"
+    slow = ("CREATE SEQUENCE hung; CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF current_setting('application_name') LIKE 'slow%' THEN PERFORM nextval('hung'); PERFORM pg_sleep(0.15); END IF; RETURN NULL; END $$;"
             "CREATE CONSTRAINT TRIGGER hang AFTER INSERT ON kt_ledger DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hang()")
     done = stage.cluster.psql("-c", slow, database=stage.database)
     assert done.returncode == 0, done.stderr
@@ -697,6 +697,8 @@ def out_of_order(stage):
     for device in stage.devices.values():
         users = {row["name"] for row in device.list("user", "--fields", "name")}
         assert set(names) <= users, f"passed by: {set(names) - users}"
+    hung = int(stage.cluster.psql("-c", "SELECT last_value FROM hung", database=stage.database).stdout)
+    assert hung >= len(names) and n > 2, f"{hung} commits hung, {n} beside them"
     numbers = stage.cluster.psql("-c", "SELECT count(DISTINCT seq), max(seq) - min(seq) + 1 FROM kt_ledger", database=stage.database)
     count, span = numbers.stdout.strip().split("|")
     same(count, span, "seqs without a gap")
