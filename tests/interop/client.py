@@ -142,7 +142,7 @@ class Client:
         self.trace = None       # a list: what went over the wire
         self.state = {"token": None, "device": None, "user": None, "epoch": None, "cursor": None, "seq": 0, "schema": None,
                       "last_number": 0, "outbox": [], "settled": [], "parked": [], "records": {}, "incoming": None, "kept": [],
-                      "covered": 0, "access": None}
+                      "covered": 0, "landing": [], "access": None}
         if self.file.exists():
             self.state = parse(self.file.read_bytes())
 
@@ -272,8 +272,18 @@ class Client:
         if status == 200:
             path.write_bytes(data)
             self.state["access"] = answer["ETag"].strip('"')
+            self._take_away(parse(data))
             self.save()
         return parse(path.read_bytes())
+
+    def _take_away(self, rights):
+        """Fields that are hidden now leave at once, wherever they are kept."""
+        for thing, own in rights["objects"].items():
+            hidden = {name for name, field in own.get("fields", {}).items() if field.get("read") == "no"}
+            for copy in (self.state["records"], self.state["incoming"] or {}):
+                for _rev, fields in copy.get(thing, {}).values():
+                    for name in hidden & set(fields):
+                        del fields[name]
 
     # ---- what is seen: the synced version, and on top what is not settled ----
 
@@ -281,9 +291,13 @@ class Client:
         row = self.state["records"].get(thing, {}).get(ident)
         return (row[0], row[1]) if row is not None else (0, None)
 
+    def _over(self):
+        """What is laid over the rows: decided, but its effect has not been pulled yet; then what waits."""
+        return [entry["mutation"] for entry in self.state["landing"]] + self.state["outbox"]
+
     def get(self, thing, ident):
         fields = dict(self.synced(thing, ident)[1] or {})
-        for mutation in self.state["outbox"]:
+        for mutation in self._over():
             for op in mutation["ops"]:
                 # What the rows hold already is not laid over them once more.
                 if (op["object"], op["id"]) != (thing, ident) or mutation.get("number", 1 << 62) <= self.state["covered"]:
@@ -298,7 +312,7 @@ class Client:
 
     def all(self, thing):
         idents = set(self.state["records"].get(thing, {}))
-        for mutation in self.state["outbox"]:
+        for mutation in self._over():
             idents |= {op["id"] for op in mutation["ops"] if op["object"] == thing}
         return {ident: self.get(thing, ident) for ident in idents}
 
@@ -382,6 +396,8 @@ class Client:
                 continue
             self.state["outbox"].remove(mutation)
             self.state["last_number"] = max(self.state["last_number"], verdict["number"])
+            if verdict["outcome"] in ("applied", "merged"):
+                self.state["landing"].append({"mutation": mutation, "seq": verdict["seq"]})
             if verdict["outcome"] == "refused":
                 self.state["parked"].append({"mutation": mutation, "verdict": verdict})
             self.state["settled"].append({"mutation": mutation, "outcome": verdict["outcome"], "seq": verdict["seq"],
@@ -445,6 +461,8 @@ class Client:
         if page.end.get("settled_id") is None or page.end["settled_id"] in known:
             state["covered"] = settled
         state["seq"] = page.end["seq"]
+        if not page.end["more"]:
+            state["landing"] = [entry for entry in state["landing"] if entry["seq"] > state["seq"]]
         if not page.end["more"] and state["incoming"] is not None:
             self._keep_what_went(state["records"], state["incoming"])
             state["records"], state["incoming"] = state["incoming"], None
@@ -480,6 +498,7 @@ class Client:
         state["outbox"] = again + state["outbox"]
         state["last_number"] = last
         state["covered"] = 0
+        state["landing"] = []
         for mutation in state["outbox"]:
             mutation.pop("number", None)
             for op in mutation["ops"]:

@@ -342,6 +342,31 @@ def leaving(tap, folder, host, client):
             ben.pull(limit=50)
             same(len([1 for row in ben.all("account").values() if row]), count, words[1])
             same(ben.verify(), (True, []))
+    with tap.check("P8 a field that is hidden, and one that is masked: they leave, and come back"):
+        shown = client.create("account", name="With fields", phone="+49 40 123456", website="https://fields.example")
+        role = client.create("role", name="Shy", scope={"account": {"read": "all", "edit": "all", "create": "yes"}},
+                             fields={"account": {"website": {"read": "no"}, "phone": {"read": "mask"}}})
+        same([v["outcome"] for v in client.push()], ["applied", "applied"])
+        host.run("user", "set", host.folder, "ben", "--role", "Shy")
+        ben.pull()
+        row = ben.get("account", shown)
+        assert "website" not in row and row["phone"] != "+49 40 123456" and "*" in row["phone"], row
+        same(ben.verify(), (True, []))
+        ben.update("account", shown, website="https://guessed.example")
+        same([(v["outcome"], v.get("code")) for v in ben.push()], [("refused", "forbidden")])
+        client.pull()
+        client.update("role", role, fields={})
+        client.push()
+        ben.pull()
+        row = ben.get("account", shown)
+        same((row["website"], row["phone"]), ("https://fields.example", "+49 40 123456"))
+        client.update("role", role, fields={"account": {"website": {"read": "no"}}})
+        client.push()
+        ben.pull()
+        assert "website" not in ben.get("account", shown)
+        assert "https://fields.example" not in pathlib.Path(ben.file).read_text(encoding="utf-8")
+        same(ben.verify(), (True, []))
+        client.pull()
     with tap.check("a cursor of somebody else is refused"):
         try:
             ben.request("GET", "/v1/pull", query={"cursor": client.state["cursor"]})
