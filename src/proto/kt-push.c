@@ -118,10 +118,7 @@ kt_push_clear (KtPush *push)
 /* ---- its answer ---- */
 
 GString *
-kt_push_answer_write (const GArray *verdicts,
-                      gint64 seq,
-                      gint64 last_number,
-                      const char *schema)
+kt_push_answer_write (const GArray *verdicts, gint64 seq, gint64 last_number, const char *schema)
 {
   GString *text = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (text);
@@ -163,6 +160,13 @@ kt_push_answer_read (const KtReply *reply, KtPushAnswer *out, GError **error)
       g_array_append_val (out->verdicts, verdict);
     }
   out->seq = kt_json_get_int (json, "seq", 0);
+  /* No verdict is of a commit that has not been made. */
+  for (guint i = 0; i < n; i++)
+    if (g_array_index (out->verdicts, KtVerdict, i).seq > out->seq)
+      {
+        kt_push_answer_clear (out);
+        return set_nonsense (error, "a push");
+      }
   out->last_number = kt_json_get_int (json, "last_number", 0);
   out->schema = g_strdup (kt_json_get_string (json, "schema", NULL));
   return TRUE;

@@ -180,13 +180,28 @@ touch_entries (KtLocal *local,
   return step == KT_STEP_DONE;
 }
 
+/* Decided by the commit that the page ends at, so the page has it, whatever seq the verdict named: one that lies far ahead would
+ * lay this change over all later ones for ever. */
+static gboolean
+bound_seqs (KtLocal *local, const KtId *last, gint64 seq, GError **error)
+{
+  return kt_db_run (local->db, error,
+                    "UPDATE kt_outbox SET seq=?1 WHERE state=?2 AND seq>?1"
+                    " AND number<=(SELECT number FROM kt_outbox WHERE id=?3 AND state=?2)",
+                    KT_BIND_INT, seq, KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED, KT_BIND_ID, last,
+                    KT_BIND_END)
+         >= 0;
+}
+
 gboolean
-_kt_local_cover (KtLocal *local, const KtId *last, GHashTable *touched, GError **error)
+_kt_local_cover (KtLocal *local, const KtId *last, gint64 seq, GHashTable *touched, GError **error)
 {
   gint64 settled = 0;
 
   if (kt_id_is_nil (last))
     return TRUE;
+  if (!bound_seqs (local, last, seq, error))
+    return FALSE;
   /* Not one of ours that waits for its verdict: it has left, or another copy of this profile sent it under our name. */
   if (!kt_db_get_int (local->db, 0, &settled, error,
                       "SELECT number FROM kt_outbox WHERE id=?1 AND state=?2", KT_BIND_ID, last,

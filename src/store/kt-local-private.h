@@ -222,7 +222,7 @@ gboolean  _kt_local_forget_numbers (KtLocal *local, gint64 last, GError **error)
 gboolean  _kt_local_end_old_life (KtLocal *local, GHashTable *touched, GError **error);
 /* Takes note that a page holds the effect of everything sent up to the mutation @last (nil: nothing new); notes the records whose
  * overlay changes. */
-gboolean  _kt_local_cover      (KtLocal *local, const KtId *last, GHashTable *touched, GError **error);
+gboolean  _kt_local_cover      (KtLocal *local, const KtId *last, gint64 seq, GHashTable *touched, GError **error);
 /* Another name for this device, another life of the server; NULL: as before. (kt-local.c) */
 gboolean  _kt_local_rename_self (KtLocal *local, const KtId *device, const KtId *epoch, GError **error);
 

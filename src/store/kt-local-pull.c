@@ -100,6 +100,23 @@ kt_local_at_rest (KtLocal *local)
 }
 
 gboolean
+kt_local_pull_anew (KtLocal *local, GError **error)
+{
+  g_return_val_if_fail (local != NULL, FALSE);
+
+  if (!_kt_local_begin (local, KT_TX_WRITE, error))
+    return FALSE;
+  if (kt_db_exec (local->db,
+                  "DELETE FROM kt_stage; DELETE FROM kt_meta WHERE key IN"
+                  " ('kt:cursor', 'kt:stage_cursor', 'kt:stage_all')",
+                  error)
+      && _kt_local_refresh (local, error))
+    return _kt_local_commit (local, error);
+  _kt_local_rollback (local);
+  return FALSE;
+}
+
+gboolean
 kt_local_reset_cursor (KtLocal *local, GError **error)
 {
   if (!_kt_local_begin (local, KT_TX_WRITE, error))
@@ -297,7 +314,8 @@ drop_absent (Pull *pull, const KtObject *object, GError **error)
       const KtRecord *record = g_ptr_array_index (lost, i);
       Row row = { object, record->id, NULL };
 
-      if (!keep_lost (pull, "not on the server after a reset", record, error) || !take_row (pull, &row, error))
+      if (!keep_lost (pull, "not on the server after a reset", record, error)
+          || !take_row (pull, &row, error))
         return FALSE;
     }
   return TRUE;
@@ -631,7 +649,7 @@ end_last (Pull *pull, GError **error)
       return FALSE;
     }
   if (!(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))
-      || !_kt_local_cover (local, &pull->page->settled_id, pull->touched, error)
+      || !_kt_local_cover (local, &pull->page->settled_id, pull->page->seq, pull->touched, error)
       || ((pull->all || !local->ready) && !_kt_local_end_old_life (local, pull->touched, error))
       || !_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)
       || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error))
@@ -673,6 +691,14 @@ apply (Pull *pull, GError **error)
                           KT_BIND_END))
         return FALSE;
       pull->staged = n != 0;
+      /* Asked for everything: a part of it, perhaps one of long ago, must not pass for that. */
+      if (cursor == NULL && !pull->page->snapshot
+          && _kt_local_meta_int (local, "kt:stage_all", 0) == 0)
+        {
+          g_set_error (error, KT_ERROR, KT_ERROR_CONFLICT,
+                       "The server sent some changes where everything was asked for");
+          return FALSE;
+        }
       pull->all = cursor == NULL || pull->page->snapshot
                   || _kt_local_meta_int (local, "kt:stage_all", 0) != 0;
     }

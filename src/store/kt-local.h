@@ -193,6 +193,8 @@ gboolean   kt_local_apply_page (KtLocal *local, KtPage *page, gboolean *done, Kt
  * pull replaces all. Verdicts whose page had not come are forgotten too: they are sent again under their numbers. What the next
  * pull no longer holds goes to kt_kept as JSON (P10). An unfinished first pull begins anew. */
 gboolean   kt_local_reset_cursor (KtLocal *local, GError **error);
+/* The next pull is one of everything, in this life: what is here stays in sight until it is complete. */
+gboolean   kt_local_pull_anew (KtLocal *local, GError **error);
 
 /* ---- proving (P4): what the server has sent, live and binned; unsettled edits are not in it ---- */
 /* Summed up from the records: about a second for a million. */

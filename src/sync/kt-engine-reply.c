@@ -256,6 +256,16 @@ take_page (KtEngine *engine,
 
   if (!kt_local_apply_page (local, page, &done, &changes, &failure))
     {
+      /* It ends before what is here: either this page lies or one before did, and named a seq that there was
+       * not yet. Only all of it anew tells, and nothing is shown or dropped before that is complete. */
+      if (g_error_matches (failure, KT_ERROR, KT_ERROR_CONFLICT) && !engine->cursor_dropped)
+        {
+          if (!kt_local_pull_anew (local, local_failure))
+            return FALSE;
+          engine->cursor_dropped = TRUE;
+          _kt_engine_fire (engine, EVENT_MORE);
+          return TRUE;
+        }
       g_propagate_error (_kt_engine_is_pages_fault (failure) ? error : local_failure,
                          g_steal_pointer (&failure));
       return FALSE;
@@ -413,7 +423,8 @@ take_refusal (KtEngine *engine,
 
   /* The server stands elsewhere with this upload than it said, or what came together there is something else, damaged on
    * its way, and was thrown away: it is asked, once. */
-  if (engine->state == KT_ENGINE_BLOB_PUT && (reply->status == 409 || bad_request) && !engine->asked_again)
+  if (engine->state == KT_ENGINE_BLOB_PUT && (reply->status == 409 || bad_request)
+      && !engine->asked_again)
     {
       engine->asked_again = TRUE;
       _kt_engine_fire (engine, EVENT_OWN);
