@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "proto/kt-merge.h"
+#include "proto/kt-push.h"
 #include "proto/kt-rules.h"
 #include "proto/kt-wire.h"
 #include "tests/proto/fixture.h"
@@ -78,6 +79,34 @@ try_mutation (const KtJson *json)
     }
 }
 
+/* The envelopes of either direction. */
+static void
+try_envelopes (const char *text, size_t size)
+{
+  g_autoptr (KtReply) reply = kt_reply_new (200);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = NULL;
+  g_auto (KtPush) push = { 0 };
+  g_auto (KtPushAnswer) answer = { 0 };
+  g_auto (KtStanding) standing = { 0 };
+  g_auto (KtNewDevice) device = { 0 };
+
+  if (!kt_push_read (text, size, &push, &error))
+    fuzz_check_message (error->message);
+  g_clear_error (&error);
+  if (!kt_new_device_asked (text, size, &name, &error))
+    fuzz_check_message (error->message);
+  g_clear_error (&error);
+  reply->content_type = g_strdup (KT_WIRE_CONTENT_JSON);
+  reply->body = g_bytes_new (text, size);
+  if (!kt_push_answer_read (reply, &answer, &error))
+    fuzz_check_message (error->message);
+  g_clear_error (&error);
+  if (!kt_new_device_read (reply, &device, &error))
+    fuzz_check_message (error->message);
+  kt_standing_read (reply, &standing);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -89,6 +118,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   if (size > FUZZ_MAX)
     return 0;
   text = fuzz_text (data, size);
+  try_envelopes (text, size);
   json = kt_json_parse (text, (gssize) size, NULL);
   if (json == NULL)
     return 0;
