@@ -704,6 +704,62 @@ def out_of_order(stage):
     same(count, span, "seqs without a gap")
 
 
+def copied_and_restored(stage):
+    """58, 59, 60: profiles are copied with work in them, then the server is put back from a backup, over bad lines."""
+    names = ("a", "b", "c")
+    devices = {name: stage.device(name)[0] for name in names}
+    stage.counter(devices["a"])
+    for device in devices.values():
+        assert stage.sync(device)
+    wanted, total = [], 0
+
+    def edit(device, label):
+        wanted.append(f"Life {label}")
+        device.new("competitor", f"name=Life {label}")
+        return stage.count_up(device, stage.chance.randrange(1, 9))
+
+    def weather():
+        for line in stage.lines.values():
+            line.weather = Weather(bad=0.3, kinds=("cut", "lose", "repeat", "repeat_late", "gateway_after", "refuse"), hold=0.1)
+
+    for name, device in devices.items():
+        total += edit(device, f"waits in {name}")
+    # Two copies of one profile, both with what waits in it, and each goes on by itself.
+    for name in ("a", "b"):
+        copy = Ctl(stage.folder / (name + "copy"))
+        shutil.copytree(devices[name].folder, copy.folder)
+        copy.user = devices[name].user
+        devices[name + "copy"] = stage.devices[name + "copy"] = copy
+        stage.lines[name + "copy"] = stage.lines[name]
+    weather()
+    for turn in range(2 if LONG else 1):
+        for name, device in devices.items():
+            total += edit(device, f"{turn} in {name}")
+            stage.sync(device)
+    stage.settle()
+    stage.all_count(total)
+    backup = stage.folder / "backup"
+    stage.host.run("backup", stage.host.folder, backup)
+    weather()
+    for turn in range(2, 4 if LONG else 3):
+        for name, device in devices.items():
+            total += edit(device, f"{turn} in {name}")
+            stage.sync(device)
+    for name, device in devices.items():
+        total += edit(device, f"unsent in {name}")
+    stage.host.kill()
+    moved = stage.host.folder.with_name("restored")
+    stage.host.run("restore", backup, moved)
+    stage.host.folder = moved
+    stage.host.start()
+    weather()
+    for device in devices.values():
+        stage.sync(device)
+    stage.settle()
+    stage.all_there(wanted, "Life")
+    stage.all_count(total)
+
+
 STORIES = {
     "1": ("1, 3 lost replies, lost requests, repeats, stalls, garbage: everything once", lost_replies),
     "3": ("3 the server dies between effect and answer", killed_server),
@@ -713,6 +769,7 @@ STORIES = {
     "17": ("17 flaky 3G: the outbox never claims to be empty while it is not", flaky),
     "18": ("18 two writers on PostgreSQL, commits visible out of order", out_of_order),
     "19": ("19 a paged pull while writes go on", paged),
+    "58": ("P10, P11 58, 59, 60 copied profiles and a restored server", copied_and_restored),
     "69": ("69 an attachment interrupted", attachments),
     "70": ("70 kill -9 and full disks at every step", killed_anywhere),
     "writers": ("P3, P4 eight writers at the same time", many_writers),
