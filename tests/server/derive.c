@@ -324,7 +324,7 @@ main (int argc, char **argv)
     { "auto-number", test_auto_number },
     { "stages", test_stages },
     { "closed-in-the-past", test_closed_in_the_past },
-    { "copy-follows", test_copy_follows },
+    { "40-copy-follows", test_copy_follows },
     { "totals", test_totals },
     { "line-moves", test_line_moves },
     { "mixed-currencies", test_mixed_currencies },

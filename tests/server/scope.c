@@ -868,7 +868,7 @@ main (int argc, char **argv)
 #define ADD(path, func) g_test_add ("/server/scope/" path, Firm, NULL, firm_begin, func, firm_end)
   ADD ("P8-levels", test_levels);
   ADD ("P8-several-roles", test_several_roles);
-  ADD ("P8-owner-changes", test_owner_changes);
+  ADD ("P8-50-owner-changes", test_owner_changes);
   ADD ("nothing-written", test_nothing_written);
   ADD ("P8-children", test_children);
   ADD ("P8-private", test_private);

@@ -41,9 +41,11 @@ FAULTS = [
     ("a refused mutation is dropped", "src/store/kt-local-outbox.c",
      "               (gint64) (refused ? KT_OUTBOX_PARKED : KT_OUTBOX_SETTLED), KT_BIND_INT,",
      "               (gint64) (refused ? KT_OUTBOX_SETTLED : KT_OUTBOX_SETTLED), KT_BIND_INT,"),
-    ("a refused mutation holds up everything behind it", "src/server/kt-core-push.c",
-     "  if (!written && _kt_is_refusal (why))\n    return refuse",
-     "  if (!written && _kt_is_refusal (why) && item->number == 1)\n    return refuse"),
+    ("a parked mutation holds up everything else", "src/store/kt-local-outbox.c",
+     "  if (held == NULL)\n    return FALSE;\n",
+     "  gint64 parked = 0;\n\n  if (held == NULL)\n    return FALSE;\n"
+     "  kt_db_get_int (local->db, 0, &parked, NULL, \"SELECT count(*) FROM kt_outbox WHERE state=3\", KT_BIND_END);\n"
+     "  if (parked > 0)\n    return TRUE;\n"),
 
     # ---- the device's own transaction
     ("the edit is committed before its outbox entry", "src/store/kt-local-write.c",
@@ -71,23 +73,23 @@ FAULTS = [
      "      || !kt_db_commit (local->db, error) || !kt_db_begin (local->db, KT_TX_WRITE, error)\n"
      "      || !(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))"),
     ("pages are shown one by one", "src/store/kt-local-pull.c",
-     "  return spill (pull, error)\n         && _kt_local_put_meta (local, \"kt:stage_cursor\", pull->page->cursor, error)",
-     "  return swap (pull, error)\n         && _kt_local_put_meta (local, \"kt:stage_cursor\", pull->page->cursor, error)"),
+     "  return pull->page->more ? end_between (pull, error) : end_last (pull, error);",
+     "  return pull->page->more && FALSE ? end_between (pull, error) : end_last (pull, error);"),
     ("a page's checksum is not looked at", "src/proto/kt-page.c",
      "  if (memcmp (digits, bytes + covered, CRC_DIGITS) != 0)",
      "  if (memcmp (digits, digits, CRC_DIGITS) != 0)"),
     ("a short page carries the newest cursor", "src/server/kt-core-pull.c",
-     "      if (commits > 0 && *rows + n > limit)\n        return TRUE;",
-     "      if (commits > 0 && *rows + n > limit)\n        {\n          *end = now_seq;\n          return TRUE;\n        }"),
+     "  cursor->seq = end;\n  if (end == pull->now_seq)",
+     "  cursor->seq = pull->now_seq;\n  if (end == pull->now_seq)"),
     ("a deleted record is no change", "src/server/kt-core-pull.c",
      "  kt_sql_append (sql, \" ORDER BY o.rev, o.rid\");",
      "  kt_sql_append (sql, \" AND (o.f_deleted_at IS NULL OR o.rev % 2 = 0) ORDER BY o.rev, o.rid\");"),
     ("the last commit of the log is left out", "src/server/kt-core-pull.c",
      "  kt_sql_append (sql, \" AND o.rev <= \");",
      "  kt_sql_append (sql, \" AND o.rev < \");"),
-    ("an older page wins over a newer one", "src/store/kt-local-pull.c",
-     "  if (local->ready && !pull->all && pull->page->seq < local->seq)",
-     "  if (local->ready && !pull->all && pull->page->seq < local->seq - 1000000)"),
+    ("the server's settled number is not listened to", "src/store/kt-local-life.c",
+     "  if (settled <= local->settled)\n    return TRUE;",
+     "  if (settled <= local->settled || settled > 0)\n    return TRUE;"),
 
     # ---- merging
     ("the merge swaps mine and theirs", "src/proto/kt-merge.c",
@@ -125,6 +127,29 @@ FAULTS = [
      "                  &change->after, &change->before);",
      "      put_values (&writer, change->field, &change->before, &change->before, outcome,\n"
      "                  &change->before, &change->before);"),
+
+    # ---- copies and other lives
+    ("the epoch of a push is not looked at", "src/server/kt-core-push.c",
+     "  if (!kt_id_equal (&push->message.epoch, &push->core->epoch))",
+     "  if (!kt_id_equal (&push->message.epoch, &push->message.epoch))"),
+    ("the epoch of a cursor is not looked at", "src/server/kt-core-pull.c",
+     "  if (!kt_id_equal (&cursor->epoch, &core->epoch) || cursor->seq > now_seq || cursor->seq < 0)",
+     "  if (cursor->seq > now_seq || cursor->seq < 0)"),
+    ("a number that is used again is answered as before", "src/server/kt-core-push.c",
+     "  if (before.found && before.same && kt_id_equal (&before.id, &item->id))",
+     "  if (before.found)"),
+    ("the mutation's id is not looked at", "src/server/kt-core-push.c",
+     "  if (kt_id_is_nil (&item->id))\n    return TRUE;\n  stmt = kt_db_stmt (push->core->db,",
+     "  if (kt_id_is_nil (&item->id) || item->number > 0)\n    return TRUE;\n  stmt = kt_db_stmt (push->core->db,"),
+    ("what was settled is not kept for another life", "src/store/kt-local-life.c",
+     "  return lay_all_back (local, last, life->common, &notice.again, error)\n         && queue_again",
+     "  return queue_again"),
+    ("only numbers say what a restored server has lost", "src/store/kt-local-life.c",
+     "\" WHERE no>?1 AND (device<>?2 OR number>?3 OR seq>?5)\"",
+     "\" WHERE no>?1 AND (device<>?2 OR number>?3 OR seq>?5+1000000)\""),
+    ("a copy keeps the device it was copied from", "src/sync/kt-engine-reply.c",
+     "  if (!_kt_session_renew (local, &device, &changes, local_failure))\n    return FALSE;",
+     "  if (device.last_number > 0\n      && !_kt_session_renew (local, &device, &changes, local_failure))\n    return FALSE;"),
 
     # ---- clocks
     ("the later clock wins", "src/server/kt-plan.c",

@@ -222,7 +222,7 @@ step_is_allowed (const char *from, const char *to)
 {
   static const char *const steps[][2] = { { "\"new\"", "\"open\"" },  { "\"new\"", "\"lost\"" },
                                           { "\"open\"", "\"won\"" },  { "\"open\"", "\"lost\"" },
-                                          { "\"lost\"", "\"open\"" } };
+                                          { "\"lost\"", "\"open\"" }, { "\"new\"", "\"won\"" } };
 
   for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
     if (strcmp (steps[i][0], from) == 0 && strcmp (steps[i][1], to) == 0)

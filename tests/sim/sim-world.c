@@ -886,8 +886,9 @@ device_clear (SimDevice *device, gboolean keep)
 }
 
 Sim *
-sim_new (guint64 seed, gboolean skewed, gboolean trace)
+sim_new_from (guint64 seed, SimStart start)
 {
+  gboolean skewed = (start & SIM_SKEWED) != 0;
   static const gint64 years[] = { 30, -20, 1 };
   Sim *sim = g_new0 (Sim, 1);
 
@@ -895,7 +896,7 @@ sim_new (guint64 seed, gboolean skewed, gboolean trace)
   sim->seed = seed;
   sim->rand = g_rand_new_with_seed ((guint32) (seed ^ (seed >> 32)));
   sim->failure = g_string_new (NULL);
-  sim->trace = trace ? g_string_new (NULL) : NULL;
+  sim->trace = (start & SIM_TRACED) != 0 ? g_string_new (NULL) : NULL;
   sim->deeds = g_ptr_array_new_with_free_func (sim_deed_free);
   sim->deeds_by_at = g_hash_table_new (g_str_hash, g_str_equal);
   sim->ids = g_array_new (FALSE, FALSE, sizeof (SimKnown));
@@ -908,17 +909,25 @@ sim_new (guint64 seed, gboolean skewed, gboolean trace)
     forget (kt_core_db (sim->core));
   else
     sim_open_server (sim);
-  if (g_rand_int_range (sim->rand, 0, 3) == 0)
+  if ((start & SIM_ANY) != 0 && g_rand_int_range (sim->rand, 0, 3) == 0)
     sim->page_rows = (guint) g_rand_int_range (sim->rand, 1, 6);
   for (guint i = 0; i < 3; i++)
     {
-      gboolean fresh = i == 2 && g_rand_int_range (sim->rand, 0, 4) == 0;
+      gboolean fresh = i == 2
+                       && ((start & SIM_ANY) != 0 ? g_rand_int_range (sim->rand, 0, 4) == 0
+                                                  : (start & SIM_FRESH) != 0);
 
       sim->devices[sim->n_devices++] =
         device_new (sim, i, user_names[i], fresh ? fresh_images[i] : device_images[i], sessions[i],
                     skewed ? years[i] : 0);
     }
   return sim;
+}
+
+Sim *
+sim_new (guint64 seed, gboolean skewed, gboolean trace)
+{
+  return sim_new_from (seed, SIM_ANY | (skewed ? SIM_SKEWED : 0) | (trace ? SIM_TRACED : 0));
 }
 
 void

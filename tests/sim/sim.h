@@ -152,6 +152,9 @@ typedef struct { const char *object; KtId id; } SimKnown;
 void     sim_set_up       (void);                 /* template, disks; once per process */
 /* @skewed: the same history under clocks that are decades apart (P9). */
 Sim     *sim_new          (guint64 seed, gboolean skewed, gboolean trace);
+/* KNOWN: three devices that have pulled, pages as the server likes; FRESH: the third has nothing yet. */
+typedef enum { SIM_KNOWN = 0, SIM_FRESH = 1 << 0, SIM_TRACED = 1 << 1, SIM_SKEWED = 1 << 2, SIM_ANY = 1 << 3 } SimStart;
+Sim     *sim_new_from     (guint64 seed, SimStart start);
 void     sim_count        (SimDevice *device, SimActionKind event);
 void     sim_free         (Sim *sim);
 void     sim_say          (Sim *sim, const char *format, ...) G_GNUC_PRINTF (2, 3);
