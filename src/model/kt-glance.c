@@ -26,13 +26,22 @@ typedef struct
   GHashTable *states; /* KtId* → KtRowState; NULL: not asked */
   KtOutboxCounts outbox;
   gint64 news;
+  char *notice;
 } Answer;
 
 typedef struct
 {
   gboolean counts;
   gboolean states;
+  char *locale;
 } Ask;
+
+static void
+ask_free (Ask *ask)
+{
+  g_free (ask->locale);
+  g_free (ask);
+}
 
 struct _KtGlance
 {
@@ -40,6 +49,7 @@ struct _KtGlance
   GArray *counts;
   GHashTable *states;
   GCancellable *cancellable;
+  char *notice;
 
   /* borrowed */
   KtWorkspace *workspace;
@@ -59,6 +69,7 @@ answer_free (Answer *answer)
 {
   g_clear_pointer (&answer->counts, g_array_unref);
   g_clear_pointer (&answer->states, g_hash_table_unref);
+  g_free (answer->notice);
   g_free (answer);
 }
 
@@ -98,6 +109,21 @@ add_reviews (KtLocal *local, GHashTable *states, GError **error)
   return TRUE;
 }
 
+/* The newest notice, unless it was dismissed. */
+static char *
+read_notice (KtLocal *local, const char *locale)
+{
+  g_autoptr (GPtrArray) notices = kt_local_notices (local, NULL);
+  g_autofree char *seen = kt_local_get_meta (local, KT_META_NOTICE_SEEN, NULL);
+  gint64 seen_us = seen != NULL ? g_ascii_strtoll (seen, NULL, 10) : 0;
+  const KtNotice *last;
+
+  if (notices == NULL || notices->len == 0)
+    return NULL;
+  last = notices->pdata[notices->len - 1];
+  return last->at_us != seen_us ? kt_notice_words (last, locale) : NULL;
+}
+
 static gpointer
 glance_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
 {
@@ -108,6 +134,7 @@ glance_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
   if (ok)
     {
       answer->news = kt_local_news_unseen (local, error);
+      answer->notice = read_notice (local, ask->locale);
       ok = answer->news >= 0;
     }
 
@@ -244,7 +271,11 @@ answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   tell (self, &answer->outbox);
   fresh_news = self->answered && answer->news > self->news ? (guint) (answer->news - self->news) : 0;
-  news_moved = answer->news != self->news;
+  news_moved = answer->news != self->news || g_strcmp0 (answer->notice, self->notice) != 0;
+  if (self->answered && answer->notice != NULL && g_strcmp0 (answer->notice, self->notice) != 0)
+    _kt_workspace_told (self->workspace, answer->notice);
+  g_free (self->notice);
+  self->notice = g_steal_pointer (&answer->notice);
   self->outbox = answer->outbox;
   self->news = answer->news;
   self->answered = TRUE;
@@ -273,10 +304,11 @@ glance_ask (KtGlance *self)
   ask = g_new0 (Ask, 1);
   ask->counts = self->want_counts;
   ask->states = self->want_states;
+  ask->locale = g_strdup (kt_workspace_get_locale (self->workspace));
   self->want_counts = FALSE;
   self->want_states = FALSE;
   self->asking = TRUE;
-  kt_store_read_async (store, glance_job, ask, g_free, (GDestroyNotify) answer_free,
+  kt_store_read_async (store, glance_job, ask, (GDestroyNotify) ask_free, (GDestroyNotify) answer_free,
                        self->cancellable, answered_cb, _kt_guard_new (self, self->cancellable));
 }
 
@@ -300,6 +332,7 @@ _kt_glance_free (KtGlance *glance)
   g_clear_handle_id (&glance->timer, g_source_remove);
   g_clear_pointer (&glance->counts, g_array_unref);
   g_clear_pointer (&glance->states, g_hash_table_unref);
+  g_free (glance->notice);
   g_free (glance);
 }
 
@@ -346,6 +379,12 @@ _kt_glance_state (KtGlance *glance, const KtId *id)
   if (glance->states == NULL)
     return KT_ROW_SETTLED;
   return (KtRowState) GPOINTER_TO_UINT (g_hash_table_lookup (glance->states, id));
+}
+
+const char *
+_kt_glance_notice (KtGlance *glance)
+{
+  return glance->notice;
 }
 
 guint

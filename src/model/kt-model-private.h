@@ -49,6 +49,9 @@ KtSyncer      *_kt_workspace_syncer     (KtWorkspace *self);     /* may be NULL 
 const KtEnv   *_kt_workspace_env        (KtWorkspace *self);     /* never NULL once there was a store */
 gint64         _kt_workspace_now_us     (KtWorkspace *self);
 const KtOutboxCounts *_kt_workspace_outbox (KtWorkspace *self);
+/* In the profile: time of the newest notice that the person has dismissed. */
+#define KT_META_NOTICE_SEEN "model:notice_seen"
+const char    *_kt_workspace_notice     (KtWorkspace *self);     /* newest notice in words; NULL */
 guint          _kt_workspace_news       (KtWorkspace *self);     /* not yet looked at */
 const KtAccess *_kt_workspace_access    (KtWorkspace *self);     /* NULL: nobody */
 /* The same object in the schema as it is now; NULL when it is gone. */
@@ -140,6 +143,7 @@ gint64      _kt_glance_count   (KtGlance *glance, const KtObject *object);
 KtRowState  _kt_glance_state   (KtGlance *glance, const KtId *id);
 const KtOutboxCounts *_kt_glance_outbox (KtGlance *glance);
 guint       _kt_glance_news    (KtGlance *glance);
+const char *_kt_glance_notice  (KtGlance *glance);
 
 /* ---- kt-sync-status.c ---- */
 typedef struct

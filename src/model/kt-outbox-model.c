@@ -71,6 +71,7 @@ struct _KtOutboxModel
   guint timer;
   guint asking : 1;
   guint again : 1;
+  guint parked : 1; /* only those */
 };
 
 enum
@@ -351,10 +352,23 @@ group_lines (GPtrArray *lines)
     }
 }
 
+typedef struct
+{
+  char *locale;
+  gboolean parked;
+} Ask;
+
+static void
+ask_free (Ask *ask)
+{
+  g_free (ask->locale);
+  g_free (ask);
+}
+
 static gpointer
 outbox_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
 {
-  const char *locale = data;
+  const Ask *wanted = data;
   g_autoptr (GPtrArray) entries = kt_local_outbox (local, MAX_SHOWN, error);
   KtOutboxCounts counts;
   Answer *answer;
@@ -365,10 +379,11 @@ outbox_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **e
   answer = g_new0 (Answer, 1);
   answer->lines = g_ptr_array_new_with_free_func ((GDestroyNotify) line_free);
   for (guint i = 0; i < entries->len; i++)
-    g_ptr_array_add (answer->lines, line_new (local, entries->pdata[i], locale));
+    if (!wanted->parked || ((KtOutboxEntry *) entries->pdata[i])->state == KT_OUTBOX_PARKED)
+      g_ptr_array_add (answer->lines, line_new (local, entries->pdata[i], wanted->locale));
   group_lines (answer->lines);
   g_ptr_array_sort (answer->lines, compare_lines);
-  all = counts.queued + counts.sent + counts.parked;
+  all = wanted->parked ? counts.parked : counts.queued + counts.sent + counts.parked;
   answer->more = (guint) CLAMP (all - answer->lines->len, 0, G_MAXINT);
   return answer;
 }
@@ -457,13 +472,16 @@ static void
 ask (KtOutboxModel *self)
 {
   KtStore *store = _kt_workspace_store (self->workspace);
+  Ask *wanted;
 
   self->again = FALSE;
   if (store == NULL || g_cancellable_is_cancelled (self->cancellable))
     return;
   self->asking = TRUE;
-  kt_store_read_async (store, outbox_job, g_strdup (kt_workspace_get_locale (self->workspace)),
-                       g_free, (GDestroyNotify) answer_free, self->cancellable, asked_cb,
+  wanted = g_new0 (Ask, 1);
+  wanted->locale = g_strdup (kt_workspace_get_locale (self->workspace));
+  wanted->parked = self->parked;
+  kt_store_read_async (store, outbox_job, wanted, (GDestroyNotify) ask_free, (GDestroyNotify) answer_free, self->cancellable, asked_cb,
                        g_object_ref (self));
 }
 
@@ -827,18 +845,32 @@ kt_outbox_item_get_id (KtOutboxItem *item)
   return &item->id;
 }
 
-KtOutboxModel *
-kt_outbox_model_new (KtWorkspace *workspace)
+static KtOutboxModel *
+model_new (KtWorkspace *workspace, gboolean parked)
 {
-  KtOutboxModel *self;
+  KtOutboxModel *self = g_object_new (KT_TYPE_OUTBOX_MODEL, NULL);
 
-  g_return_val_if_fail (KT_IS_WORKSPACE (workspace), NULL);
-
-  self = g_object_new (KT_TYPE_OUTBOX_MODEL, NULL);
+  self->parked = parked;
   self->workspace = g_object_ref (workspace);
   g_signal_connect_object (workspace, "changed", G_CALLBACK (changed_cb), self, 0);
   ask (self);
   return self;
+}
+
+KtOutboxModel *
+kt_outbox_model_new (KtWorkspace *workspace)
+{
+  g_return_val_if_fail (KT_IS_WORKSPACE (workspace), NULL);
+
+  return model_new (workspace, FALSE);
+}
+
+KtOutboxModel *
+kt_outbox_model_new_parked (KtWorkspace *workspace)
+{
+  g_return_val_if_fail (KT_IS_WORKSPACE (workspace), NULL);
+
+  return model_new (workspace, TRUE);
 }
 
 void

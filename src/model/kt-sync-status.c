@@ -36,6 +36,7 @@ struct _KtSyncStatus
   KtTraffic traffic;
   char *speed;        /* owned */
   char *traffic_text; /* owned */
+  char *notice;       /* owned */
   guint keep;
   guint traffic_known : 1;
   guint traffic_moved : 1;
@@ -58,6 +59,7 @@ enum
   PROP_NEWS,
   PROP_SPEED,
   PROP_TRAFFIC,
+  PROP_NOTICE,
   N_PROPS
 };
 
@@ -419,6 +421,7 @@ update_cb (gpointer data)
   set_number (self, &self->parked, facts.outbox.parked, PROP_PARKED);
   set_number (self, &self->review, facts.outbox.review, PROP_REVIEW);
   set_number (self, &self->news, _kt_workspace_news (self->workspace), PROP_NEWS);
+  set_text (self, &self->notice, g_strdup (_kt_workspace_notice (self->workspace)), PROP_NOTICE);
   if (self->paused != facts.paused)
     {
       self->paused = facts.paused;
@@ -533,6 +536,9 @@ kt_sync_status_get_property (GObject *object, guint id, GValue *value, GParamSpe
     case PROP_SPEED:
       g_value_set_string (value, self->speed);
       break;
+    case PROP_NOTICE:
+      g_value_set_string (value, self->notice);
+      break;
     case PROP_TRAFFIC:
       g_value_set_string (value, self->traffic_text);
       break;
@@ -569,6 +575,7 @@ kt_sync_status_finalize (GObject *object)
   _kt_sync_words_clear (&KT_SYNC_STATUS (object)->words);
   g_free (KT_SYNC_STATUS (object)->speed);
   g_free (KT_SYNC_STATUS (object)->traffic_text);
+  g_free (KT_SYNC_STATUS (object)->notice);
   G_OBJECT_CLASS (kt_sync_status_parent_class)->finalize (object);
 }
 
@@ -594,6 +601,7 @@ kt_sync_status_class_init (KtSyncStatusClass *klass)
   props[PROP_FRACTION] = g_param_spec_double ("fraction", NULL, NULL, -1, 1, -1, flags);
   props[PROP_NEWS] = g_param_spec_uint ("news", NULL, NULL, 0, G_MAXUINT, 0, flags);
   props[PROP_SPEED] = g_param_spec_string ("speed", NULL, NULL, NULL, flags);
+  props[PROP_NOTICE] = g_param_spec_string ("notice", NULL, NULL, NULL, flags);
   props[PROP_TRAFFIC] = g_param_spec_string ("traffic", NULL, NULL, NULL, flags);
   g_object_class_install_properties (object_class, N_PROPS, props);
 }
@@ -691,6 +699,49 @@ kt_sync_status_get_last_sync (KtSyncStatus *self)
   g_return_val_if_fail (KT_IS_SYNC_STATUS (self), 0);
 
   return self->last_sync;
+}
+
+const char *
+kt_sync_status_get_notice (KtSyncStatus *self)
+{
+  g_return_val_if_fail (KT_IS_SYNC_STATUS (self), NULL);
+
+  return self->notice;
+}
+
+static gpointer
+dismiss_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GPtrArray) notices = kt_local_notices (local, error);
+  g_autofree char *at = NULL;
+
+  if (notices == NULL || notices->len == 0)
+    return NULL;
+  at = g_strdup_printf ("%" G_GINT64_FORMAT,
+                        ((KtNotice *) g_ptr_array_index (notices, notices->len - 1))->at_us);
+  return GINT_TO_POINTER (kt_local_set_meta (local, KT_META_NOTICE_SEEN, at, error));
+}
+
+static void
+dismissed_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (KtSyncStatus) self = data;
+
+  kt_store_job_finish (result, NULL);
+  if (self->workspace != NULL)
+    _kt_workspace_look_again (self->workspace);
+}
+
+void
+kt_sync_status_dismiss_notice (KtSyncStatus *self)
+{
+  KtStore *store;
+
+  g_return_if_fail (KT_IS_SYNC_STATUS (self));
+
+  store = self->workspace != NULL ? _kt_workspace_store (self->workspace) : NULL;
+  if (store != NULL)
+    kt_store_write_async (store, dismiss_job, NULL, NULL, NULL, NULL, dismissed_cb, g_object_ref (self));
 }
 
 void

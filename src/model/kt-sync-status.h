@@ -27,6 +27,10 @@ guint         kt_sync_status_get_news (KtSyncStatus *self);
 const char   *kt_sync_status_get_speed (KtSyncStatus *self);      /* NULL: no long pull, or too early to say */
 const char   *kt_sync_status_get_traffic (KtSyncStatus *self);
 gint64        kt_sync_status_get_last_sync (KtSyncStatus *self);  /* µs since 1970; 0 never */
+/* Something that happened to this profile and its owner should know (the server was restored, the profile was copied), in
+ * words; NULL: nothing, or it was dismissed. Property "notice". */
+const char   *kt_sync_status_get_notice     (KtSyncStatus *self);
+void          kt_sync_status_dismiss_notice (KtSyncStatus *self);
 /* A trial without network: every exchange fails as if the cable were out, until it is taken back or the program ends. */
 void          kt_sync_status_set_cut (KtSyncStatus *self, gboolean cut);
 void          kt_sync_status_sync_now (KtSyncStatus *self);
@@ -54,6 +58,7 @@ const KtId       *kt_outbox_item_get_id     (KtOutboxItem *item);
 #define KT_TYPE_OUTBOX_MODEL (kt_outbox_model_get_type ())
 G_DECLARE_FINAL_TYPE (KtOutboxModel, kt_outbox_model, KT, OUTBOX_MODEL, GObject)
 KtOutboxModel *kt_outbox_model_new (KtWorkspace *workspace);
+KtOutboxModel *kt_outbox_model_new_parked (KtWorkspace *workspace);      /* only those that were not accepted */
 void      kt_outbox_model_undo_async    (KtOutboxModel *self, KtOutboxItem *item, GAsyncReadyCallback callback, gpointer user_data);   /* queued ones; CONFLICT: sent meanwhile */
 void      kt_outbox_model_retry_async   (KtOutboxModel *self, KtOutboxItem *item, GAsyncReadyCallback callback, gpointer user_data);   /* parked ones */
 void      kt_outbox_model_discard_async (KtOutboxModel *self, KtOutboxItem *item, GAsyncReadyCallback callback, gpointer user_data);   /* parked ones; kept in the history */

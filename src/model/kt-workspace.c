@@ -671,6 +671,12 @@ _kt_workspace_told (KtWorkspace *self, const char *text)
   g_signal_emit (self, signals[TOLD], 0, text);
 }
 
+const char *
+_kt_workspace_notice (KtWorkspace *self)
+{
+  return self->glance != NULL ? _kt_glance_notice (self->glance) : NULL;
+}
+
 guint
 _kt_workspace_news (KtWorkspace *self)
 {

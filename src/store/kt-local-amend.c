@@ -123,6 +123,7 @@ check_amended (KtLocal *local, const KtId *id, const KtPatch *values, GError **e
 static gboolean
 amend_in (KtLocal *local, gint64 no, const Amend *amend, KtChanges *changes, GError **error)
 {
+  KtId fresh = kt_id_new (local->env); /* another content: another action */
   gint64 state = -1;
 
   if (!kt_db_get_int (local->db, -1, &state, error, "SELECT state FROM kt_outbox WHERE no=?1",
@@ -136,7 +137,10 @@ amend_in (KtLocal *local, gint64 no, const Amend *amend, KtChanges *changes, GEr
     }
   return check_amended (local, amend->id, amend->values, error)
          && amend_op (local, no, amend->id, amend->values, error)
-         && _kt_local_retry_in (local, no, changes, error);
+         && _kt_local_retry_in (local, no, changes, error)
+         && kt_db_run (local->db, error, "UPDATE kt_outbox SET id=?2 WHERE no=?1", KT_BIND_INT, no,
+                       KT_BIND_ID, &fresh, KT_BIND_END)
+              >= 0;
 }
 
 gboolean

@@ -232,6 +232,7 @@ static const struct
   { "win.sync-now", { "F5", "<Control>r" } },
   { "win.back", { "<Alt>Left" } },
   { "win.review", { "<Control><Shift>r" } },
+  { "win.outbox", { "<Control><Shift>o" } },
   { "win.show-help-overlay", { "<Control>question", "<Control>slash" } },
 };
 

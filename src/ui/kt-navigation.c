@@ -9,6 +9,7 @@
 
 #include <glib/gi18n.h>
 
+#include "ui/kt-versions-window.h"
 #include "ui/kt-window.h"
 
 typedef struct
@@ -92,6 +93,34 @@ kt_navigate_new (GtkWidget      *from,
                  const KtObject *object)
 {
   gtk_widget_activate_action (from, "win.new-record", "s", object->name);
+}
+
+void
+kt_navigate_versions (GtkWidget      *from,
+                      KtWorkspace    *workspace,
+                      const KtObject *object,
+                      const KtId     *id,
+                      const KtField  *field)
+{
+  GtkRoot *root = gtk_widget_get_root (from);
+
+  gtk_window_present (kt_versions_window_new (GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL, workspace, object, id,
+                                              field != NULL ? field->name : NULL));
+}
+
+void
+kt_toast_action (GtkWidget  *from,
+                 const char *text,
+                 const char *label,
+                 const char *action)
+{
+  g_autofree char *markup = g_markup_escape_text (text, -1);
+  AdwToast *toast = adw_toast_new (markup);
+
+  adw_toast_set_button_label (toast, label);
+  adw_toast_set_action_name (toast, action);
+  adw_toast_set_timeout (toast, 8);
+  show_toast (from, toast);
 }
 
 void

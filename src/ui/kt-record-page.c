@@ -19,6 +19,7 @@
 
 #include "base/kt-error.h"
 #include "model/kt-layout.h"
+#include "ui/kt-field-row.h"
 #include "ui/kt-form.h"
 #include "ui/kt-related-list.h"
 #include "ui/kt-timeline-view.h"
@@ -111,6 +112,7 @@ update_actions (KtRecordPage *self)
   set_enabled (self, "revert", dirty && !saving);
   set_enabled (self, "delete", record != NULL && !is_new && !bin && kt_workspace_may_delete (self->workspace, record, NULL));
   set_enabled (self, "restore", record != NULL && bin && kt_workspace_may_delete (self->workspace, record, NULL));
+  set_enabled (self, "versions", record != NULL && !is_new);
   set_enabled (self, "open-window", record != NULL && !is_new && KT_IS_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))));
   set_enabled (self, "add-note", record != NULL && !is_new && !bin);
   gtk_revealer_set_reveal_child (self->save_bar, dirty || (is_new && record != NULL));
@@ -485,6 +487,20 @@ open_window_activated_cb (GSimpleAction *action,
   kt_navigate_record_window (GTK_WIDGET (self), kt_editor_get_object (self->editor), kt_editor_get_id (self->editor));
 }
 
+/* Of the field that has the focus; else of all. */
+static void
+versions_activated_cb (GSimpleAction *action,
+                       GVariant      *parameter,
+                       gpointer       user_data)
+{
+  KtRecordPage *self = KT_RECORD_PAGE (user_data);
+  GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self)));
+  GtkWidget *row = focus != NULL ? gtk_widget_get_ancestor (focus, KT_TYPE_FIELD_ROW) : NULL;
+
+  kt_navigate_versions (GTK_WIDGET (self), self->workspace, kt_editor_get_object (self->editor), kt_editor_get_id (self->editor),
+                        row != NULL ? kt_field_row_get_field (KT_FIELD_ROW (row)) : NULL);
+}
+
 static void
 add_note_activated_cb (GSimpleAction *action,
                        GVariant      *parameter,
@@ -759,6 +775,7 @@ static const GActionEntry record_actions[] = {
   { "delete", delete_activated_cb, NULL, NULL, NULL, { 0 } },
   { "restore", restore_activated_cb, NULL, NULL, NULL, { 0 } },
   { "open-window", open_window_activated_cb, NULL, NULL, NULL, { 0 } },
+  { "versions", versions_activated_cb, NULL, NULL, NULL, { 0 } },
   { "add-note", add_note_activated_cb, NULL, NULL, NULL, { 0 } },
 };
 
@@ -783,6 +800,8 @@ kt_record_page_init (KtRecordPage *self)
 
   gtk_shortcut_controller_add_shortcut (GTK_SHORTCUT_CONTROLLER (keys),
                                         gtk_shortcut_new (gtk_shortcut_trigger_parse_string ("<Control>s"), gtk_named_action_new ("record.save")));
+  gtk_shortcut_controller_add_shortcut (GTK_SHORTCUT_CONTROLLER (keys),
+                                        gtk_shortcut_new (gtk_shortcut_trigger_parse_string ("<Control>h"), gtk_named_action_new ("record.versions")));
   gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
 }

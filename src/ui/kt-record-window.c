@@ -198,7 +198,7 @@ kt_record_window_dispose (GObject *object)
 static void
 kt_record_window_class_init (KtRecordWindowClass *klass)
 {
-  static const char *const forwarded[] = { "win.search", "win.review", "win.sync-now", "win.undo", "win.sign-out" };
+  static const char *const forwarded[] = { "win.search", "win.review", "win.outbox", "win.travel", "win.sync-now", "win.undo", "win.sign-out" };
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = kt_record_window_dispose;

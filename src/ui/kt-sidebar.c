@@ -118,7 +118,7 @@ counts_changed_cb (KtSidebar *self)
       if (object != NULL)
         set_count (self, key, kt_workspace_get_count (self->workspace, object));
     }
-  set_count (self, ":review", kt_sync_status_get_review (status));
+  set_count (self, ":review", kt_sync_status_get_review (status) + kt_sync_status_get_parked (status));
 }
 
 static void
@@ -241,6 +241,8 @@ kt_sidebar_set_workspace (KtSidebar   *self,
   if (workspace == NULL)
     return;
   g_signal_connect_object (kt_workspace_get_sync_status (workspace), "notify::review", G_CALLBACK (counts_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (kt_workspace_get_sync_status (workspace), "notify::parked", G_CALLBACK (counts_changed_cb), self,
                            G_CONNECT_SWAPPED);
   rebuild (self);
 }

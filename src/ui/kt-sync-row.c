@@ -32,6 +32,11 @@ struct _KtSyncRow
   GtkWidget      *sync_now;
   GtkSwitch      *pause;
   GtkWidget      *review_button;
+  GtkWidget      *paused_note;
+  GtkLabel       *speed, *traffic, *news_label;
+  GtkProgressBar *popover_progress;
+  GtkWidget      *news_button, *notice_box;
+  GtkLabel       *notice;
 };
 
 G_DEFINE_FINAL_TYPE (KtSyncRow, kt_sync_row, GTK_TYPE_WIDGET)
@@ -83,8 +88,24 @@ update (KtSyncRow *self)
   gtk_widget_set_visible (GTK_WIDGET (self->progress), fraction >= 0);
   if (fraction >= 0)
     gtk_progress_bar_set_fraction (self->progress, CLAMP (fraction, 0, 1));
+  gtk_widget_set_visible (GTK_WIDGET (self->popover_progress), fraction >= 0);
+  gtk_progress_bar_set_fraction (self->popover_progress, CLAMP (fraction, 0, 1));
+  gtk_label_set_text (self->speed, kt_sync_status_get_speed (status) != NULL ? kt_sync_status_get_speed (status) : "");
+  gtk_widget_set_visible (GTK_WIDGET (self->speed), kt_sync_status_get_speed (status) != NULL);
+  gtk_widget_set_visible (self->notice_box, kt_sync_status_get_notice (status) != NULL);
+  gtk_label_set_text (self->notice, kt_sync_status_get_notice (status) != NULL ? kt_sync_status_get_notice (status) : "");
+  gtk_label_set_text (self->traffic, kt_sync_status_get_traffic (status));
   gtk_switch_set_active (self->pause, kt_sync_status_get_paused (status));
-  gtk_widget_set_visible (self->review_button, kt_sync_status_get_review (status) > 0);
+  gtk_widget_set_visible (self->paused_note, kt_sync_status_get_paused (status));
+  gtk_widget_set_visible (self->review_button, kt_sync_status_get_review (status) + kt_sync_status_get_parked (status) > 0);
+  gtk_widget_set_visible (self->news_button, kt_sync_status_get_news (status) > 0);
+  if (kt_sync_status_get_news (status) > 0)
+    {
+      g_autofree char *news = g_strdup_printf (ngettext ("%u change of yours was merged or replaced", "%u changes of yours were merged or replaced",
+                                                         kt_sync_status_get_news (status)), kt_sync_status_get_news (status));
+
+      gtk_label_set_text (self->news_label, news);
+    }
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->button), GTK_ACCESSIBLE_PROPERTY_LABEL, spoken, -1);
   if (mood == KT_MOOD_PROBLEM || mood == KT_MOOD_ATTENTION)
     gtk_widget_add_css_class (GTK_WIDGET (self->icon), "warning");
@@ -242,10 +263,20 @@ pause_changed_cb (KtSyncRow *self,
 }
 
 static void
-review_clicked_cb (KtSyncRow *self)
+notice_clicked_cb (KtSyncRow *self)
 {
+  kt_sync_status_dismiss_notice (status_of (self));
+}
+
+/* The name of a button is the action it stands for. */
+static void
+go_clicked_cb (KtSyncRow *self,
+               GtkWidget *button)
+{
+  g_autofree char *action = g_strconcat ("win.", gtk_widget_get_name (button), NULL);
+
   gtk_popover_popdown (self->popover);
-  gtk_widget_activate_action (GTK_WIDGET (self), "win.review", NULL);
+  gtk_widget_activate_action (GTK_WIDGET (self), action, NULL);
 }
 
 static void
@@ -289,7 +320,16 @@ kt_sync_row_class_init (KtSyncRowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, popover_unmapped_cb);
   gtk_widget_class_bind_template_callback (widget_class, outbox_activated_cb);
   gtk_widget_class_bind_template_callback (widget_class, pause_changed_cb);
-  gtk_widget_class_bind_template_callback (widget_class, review_clicked_cb);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, paused_note);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, speed);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, traffic);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, news_label);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, popover_progress);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, news_button);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, notice_box);
+  gtk_widget_class_bind_template_child (widget_class, KtSyncRow, notice);
+  gtk_widget_class_bind_template_callback (widget_class, notice_clicked_cb);
+  gtk_widget_class_bind_template_callback (widget_class, go_clicked_cb);
 }
 
 static void

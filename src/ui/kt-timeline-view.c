@@ -28,7 +28,11 @@ struct _KtTimelineView
   GtkListView   *list;
   GtkWidget     *incomplete;
 
+  /* borrowed */
+  const KtObject *object;
+
   /* state */
+  KtId           id;
   guint          adding : 1;
 };
 
@@ -126,7 +130,7 @@ bind_cb (GtkListItemFactory *factory,
   Row *row = g_object_get_data (G_OBJECT (item), "kt-row");
   KtTimelineItem *event = gtk_list_item_get_item (item);
 
-  gtk_list_item_set_activatable (item, kt_timeline_item_get_record (event) != NULL);
+  gtk_list_item_set_activatable (item, kt_timeline_item_get_record (event) != NULL || kt_timeline_item_get_kind (event) == KT_TIMELINE_CHANGE);
   row->handler = g_signal_connect (event, "notify", G_CALLBACK (show_item), row);
   show_item (event, NULL, row);
 }
@@ -149,6 +153,8 @@ activate_cb (KtTimelineView *self,
 
   if (record != NULL)
     kt_navigate_record (GTK_WIDGET (self), record->object, &record->id);
+  else if (event != NULL)
+    kt_navigate_versions (GTK_WIDGET (self), self->workspace, self->object, &self->id, NULL);
 }
 
 /* ---- note ---- */
@@ -300,6 +306,8 @@ kt_timeline_view_set_record (KtTimelineView *self,
 
   g_clear_object (&self->timeline);
   g_set_object (&self->workspace, workspace);
+  self->object = object;
+  self->id = *id;
   self->timeline = kt_timeline_new (workspace, object, id);
   g_signal_connect_object (self->timeline, "notify", G_CALLBACK (update_stack), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->timeline, "items-changed", G_CALLBACK (update_stack), self, G_CONNECT_SWAPPED);

@@ -19,10 +19,12 @@
 #include "ui/kt-application.h"
 #include "ui/kt-import-assistant.h"
 #include "ui/kt-list-page.h"
+#include "ui/kt-outbox-page.h"
 #include "ui/kt-record-page.h"
 #include "ui/kt-review-page.h"
 #include "ui/kt-search-page.h"
 #include "ui/kt-sidebar.h"
+#include "ui/kt-travel-page.h"
 #include "ui/kt-welcome-page.h"
 
 #define MAX_HISTORY 20
@@ -176,6 +178,7 @@ update_actions (KtWindow *self)
   gboolean ready = self->workspace != NULL && kt_workspace_get_state (self->workspace) == KT_WORKSPACE_READY;
   static const char *const need_ready[] = { "win.open-list", "win.open-bin", "win.open-record", "win.open-record-window",
                                             "win.new-record", "win.new", "win.find", "win.search", "win.review",
+                                            "win.outbox", "win.travel",
                                             "win.import", "win.sync-now" };
 
   for (guint i = 0; i < G_N_ELEMENTS (need_ready); i++)
@@ -436,16 +439,24 @@ search_action (GtkWidget  *widget,
   push_view (self, kt_search_page_new (self->workspace), FALSE);
 }
 
+/* Pages of which there is one. */
 static void
-review_action (GtkWidget  *widget,
-               const char *name,
-               GVariant   *parameter)
+page_action (GtkWidget  *widget,
+             const char *name,
+             GVariant   *parameter)
 {
+  static const struct { const char *name; GType (*type) (void); GtkWidget *(*make) (KtWorkspace *workspace); } pages[] = {
+    { "win.review", kt_review_page_get_type, kt_review_page_new },
+    { "win.outbox", kt_outbox_page_get_type, kt_outbox_page_new },
+    { "win.travel", kt_travel_page_get_type, kt_travel_page_new },
+  };
   KtWindow *self = KT_WINDOW (widget);
+  KtView *view = current_view (self);
 
-  if (KT_IS_REVIEW_PAGE (current_view (self)) || !may_leave (self, name, parameter))
-    return;
-  push_view (self, kt_review_page_new (self->workspace), TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (pages); i++)
+    if (g_str_equal (name, pages[i].name) && !(view != NULL && G_TYPE_CHECK_INSTANCE_TYPE (view, pages[i].type ()))
+        && may_leave (self, name, parameter))
+      push_view (self, pages[i].make (self->workspace), TRUE);
 }
 
 static void
@@ -625,6 +636,17 @@ told_cb (KtWindow   *self,
   kt_toast_text (GTK_WIDGET (self), text);
 }
 
+/* A number, and a way to the sentences. */
+static void
+news_cb (KtWindow *self,
+         guint     n)
+{
+  g_autofree char *text = g_strdup_printf (ngettext ("%u change of yours was merged or replaced", "%u changes of yours were merged or replaced", n), n);
+
+  if (!KT_IS_REVIEW_PAGE (current_view (self)))
+    kt_toast_action (GTK_WIDGET (self), text, _("_Show"), "win.review");
+}
+
 /* ---- overrides ---- */
 
 static AdwToastOverlay *
@@ -736,7 +758,9 @@ kt_window_class_init (KtWindowClass *klass)
   gtk_widget_class_install_action (widget_class, "win.new", NULL, new_action);
   gtk_widget_class_install_action (widget_class, "win.find", NULL, find_action);
   gtk_widget_class_install_action (widget_class, "win.search", NULL, search_action);
-  gtk_widget_class_install_action (widget_class, "win.review", NULL, review_action);
+  gtk_widget_class_install_action (widget_class, "win.review", NULL, page_action);
+  gtk_widget_class_install_action (widget_class, "win.outbox", NULL, page_action);
+  gtk_widget_class_install_action (widget_class, "win.travel", NULL, page_action);
   gtk_widget_class_install_action (widget_class, "win.import", "s", import_action);
   gtk_widget_class_install_action (widget_class, "win.back", NULL, back_action);
   gtk_widget_class_install_action (widget_class, "win.sync-now", NULL, sync_now_action);
@@ -760,6 +784,7 @@ kt_window_init (KtWindow *self)
   g_signal_group_connect_swapped (self->workspace_signals, "notify::state", G_CALLBACK (state_changed_cb), self);
   g_signal_group_connect_swapped (self->workspace_signals, "notify::title", G_CALLBACK (state_changed_cb), self);
   g_signal_group_connect_swapped (self->workspace_signals, "told", G_CALLBACK (told_cb), self);
+  g_signal_group_connect_swapped (self->workspace_signals, "news", G_CALLBACK (news_cb), self);
   self->status_signals = g_signal_group_new (KT_TYPE_SYNC_STATUS);
   g_signal_group_connect_swapped (self->status_signals, "notify", G_CALLBACK (status_changed_cb), self);
   update_actions (self);

@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * toplevel they stand in.
  *
  * actions: win.open-list (s object)  win.open-bin (s object, "" = all)  win.open-record ((ss) object, id)
- *          win.open-record-window ((ss))  win.new-record (s object)  win.new  win.find  win.search  win.review  win.import (s object)
+ *          win.open-record-window ((ss))  win.new-record (s object)  win.new  win.find  win.search  win.review  win.outbox  win.travel   win.import (s object)
  *          win.export  win.back  win.sync-now  win.undo  app.preferences  app.about  app.quit  win.show-help-overlay */
 #define KT_TYPE_WINDOW (kt_window_get_type ())
 G_DECLARE_FINAL_TYPE (KtWindow, kt_window, KT, WINDOW, AdwApplicationWindow)
@@ -63,6 +63,10 @@ void kt_window_remember_done (KtWindow *self, KtDone *done);
 void kt_toast_done  (GtkWidget *from, KtWorkspace *workspace, KtDone *done);
 /* A toast for a failure (cancelled is not shown). */
 void kt_toast_error (GtkWidget *from, const GError *error);
+/* With a button that does an action of the window it stands in. */
+void kt_toast_action (GtkWidget *from, const char *text, const char *label, const char *action);
+/* The window of all versions, from the main window or a record window. @field NULL: of all fields. */
+void kt_navigate_versions (GtkWidget *from, KtWorkspace *workspace, const KtObject *object, const KtId *id, const KtField *field);
 void kt_toast_text  (GtkWidget *from, const char *text);
 
 /* Implemented by both toplevels (main window, record window): where toasts go. */
