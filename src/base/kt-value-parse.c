@@ -352,6 +352,18 @@ parse_line (const KtField *field, const char *text, KtValue *out, GError **error
   return _kt_value_take_string (field, line, out, error);
 }
 
+/* "shown#https://example.com/a#…", as Access and old spreadsheets write a hyperlink, stands for its address. */
+static gboolean
+parse_url (const KtField *field, const char *text, KtValue *out, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "#", 3);
+
+  if (parts[0] != NULL && parts[1] != NULL && strstr (parts[0], "://") == NULL
+      && (g_str_has_prefix (parts[1], "http://") || g_str_has_prefix (parts[1], "https://")))
+    return parse_line (field, g_strstrip (parts[1]), out, error);
+  return parse_line (field, text, out, error);
+}
+
 static gboolean
 parse (const KtField *field,
        const char *text,
@@ -371,9 +383,10 @@ parse (const KtField *field,
     case KT_FIELD_TEXT:
     case KT_FIELD_EMAIL:
     case KT_FIELD_PHONE:
-    case KT_FIELD_URL:
     case KT_FIELD_AUTO_NUMBER:
       return parse_line (field, trimmed, out, error);
+    case KT_FIELD_URL:
+      return parse_url (field, trimmed, out, error);
     case KT_FIELD_FILE:
     case KT_FIELD_IMAGE:
       return _kt_value_take_string (field, trimmed, out, error);

@@ -130,7 +130,7 @@ test_what_is_not_there (Fixture *fixture, gconstpointer data)
   assert_opens_with (none, 0, KT_ERROR_NOT_FOUND, none);
   assert_opens_with (none, KT_DB_READ_ONLY, KT_ERROR_NOT_FOUND, none);
   assert_opens_with (nowhere, KT_DB_CREATE, KT_ERROR_NOT_FOUND, nowhere);
-  assert_opens_with (fixture->folder, 0, KT_ERROR_IO, "is not a file");
+  assert_opens_with (fixture->folder, 0, KT_ERROR_INVALID, "is not a file");
   g_assert_cmpuint (files_in (fixture->folder), <=, 3);
 }
 

@@ -171,7 +171,7 @@ test_whole_or_not_at_all (Fix *fix, gconstpointer data)
   g_clear_error (&error);
   g_assert_false (
     kt_export_run (fix->local, query, NULL, "/proc/none/x.csv", FALSE, "en", NULL, NULL, &error));
-  g_assert_error (error, KT_ERROR, KT_ERROR_IO);
+  g_assert_error (error, KT_ERROR, KT_ERROR_NOT_FOUND);
 }
 
 #define add(path, function) \

@@ -250,7 +250,7 @@ test_report_cannot_be_written (Fix *fix, gconstpointer data)
 
   g_assert_null (kt_import_run (fix->local, plan, FALSE, "/proc/none/report.csv", NULL, NULL, NULL,
                                 NULL, &error));
-  g_assert_error (error, KT_ERROR, KT_ERROR_IO);
+  g_assert_error (error, KT_ERROR, KT_ERROR_NOT_FOUND);
   g_assert_cmpuint (fix_waiting (fix), ==, 0); /* said before the first row */
 }
 

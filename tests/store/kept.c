@@ -140,7 +140,7 @@ test_export (Fix *fix, gconstpointer data)
         }
     }
   g_assert_false (kt_local_export_outbox (fix->local, "/nowhere/at/all", NULL, &error));
-  g_assert_error (error, KT_ERROR, KT_ERROR_IO);
+  g_assert_error (error, KT_ERROR, KT_ERROR_NOT_FOUND);
 }
 
 int
