@@ -64,6 +64,7 @@ class Pipe:
     def __init__(self, line, writer, fate, side):
         self.line = line
         self.writer = writer
+        self.side = side
         self.fate = fate if fate.side == side else Fate()
         self.passed = 0
 
@@ -79,6 +80,9 @@ class Pipe:
             head, data = data[:at - self.passed], data[at - self.passed:]
             await self._write(head)
             await self._befall(kind)
+            # A request keeps its length: what is too much would be read as the beginning of the next one.
+            if kind == "garbage":
+                data = await self._garble(data)
             self.fate = Fate()
         if data:
             await self._write(data)
@@ -96,9 +100,14 @@ class Pipe:
             # Neither end is told anything, until somebody loses patience.
             await asyncio.sleep(self.fate.seconds)
             raise Broken
-        elif kind == "garbage":
-            # Never UTF-8, so that nobody can take it for content.
-            await self._write(bytes(self.line.chance.randrange(0x80, 0x100) for _ in range(self.line.chance.randint(1, 40))))
+
+    async def _garble(self, data):
+        """Never UTF-8, so that nobody can take it for content. What is left of data."""
+        n = self.line.chance.randint(1, 40)
+        if self.side == "request":
+            n = min(n, len(data))
+        await self._write(bytes(self.line.chance.randrange(0x80, 0x100) for _ in range(n)))
+        return data[n:] if self.side == "request" else data
 
     async def _write(self, data):
         if not data:
