@@ -22,6 +22,7 @@
 
 #include "base/kt-error.h"
 #include "kt-plan.h"
+#include "kt-scope.h"
 
 #define CHUNK_MUTATIONS 250
 #define CHUNK_OPS 2000
@@ -467,6 +468,12 @@ begin_chunk (Push *push, guint from, gint64 *seq, gint64 *last, GError **error)
     return FALSE;
   if (push->core->schema != schema)
     read_again (push, from);
+  /* Roles may have changed since the session was looked up. */
+  if (!_kt_actor_follow (push->core, push->actor, error))
+    {
+      kt_db_rollback (push->core->db);
+      return FALSE;
+    }
   if (kt_db_get_int (push->core->db, -1, last, error,
                      "SELECT last_number FROM kt_device WHERE id = ?1", KT_BIND_ID,
                      &push->actor->device, KT_BIND_END)

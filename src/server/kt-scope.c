@@ -267,6 +267,33 @@ _kt_core_rights (KtCore *core, const KtRecord *user, GError **error)
   return rights;
 }
 
+gboolean
+_kt_actor_follow (KtCore *core, const KtActor *actor, GError **error)
+{
+  KtActor *writable = (KtActor *) actor;
+  g_autoptr (KtRecord) user = NULL;
+  KtRights *rights;
+
+  if (actor->trusted || g_hash_table_lookup (core->rights, &actor->access.user) == actor->access.rights)
+    return TRUE;
+  if (!load (core, "user", &actor->access.user, &user, error))
+    return FALSE;
+  if (user == NULL)
+    {
+      g_set_error (error, KT_ERROR, KT_ERROR_AUTH,
+                   "You are not signed in, or no longer: sign in again");
+      return FALSE;
+    }
+  rights = _kt_core_rights (core, user, error);
+  if (rights == NULL)
+    return FALSE;
+  g_clear_pointer (&writable->subscriptions, kt_subscriptions_free);
+  kt_rights_unref (actor->access.rights);
+  writable->access.rights = rights;
+  writable->access.admin = kt_rights_admin (rights);
+  return TRUE;
+}
+
 const KtSubscriptions *
 _kt_actor_subscriptions (KtCore *core, const KtActor *actor)
 {

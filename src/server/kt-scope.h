@@ -16,6 +16,8 @@ G_BEGIN_DECLS
 
 /* Rights of the user of record @user; a new reference. */
 KtRights *_kt_core_rights (KtCore *core, const KtRecord *user, GError **error);
+/* The actor's rights as of this transaction: what was looked up before it may be older. */
+gboolean  _kt_actor_follow (KtCore *core, const KtActor *actor, GError **error);
 /* The actor's, made once; borrowed. */
 const KtSubscriptions *_kt_actor_subscriptions (KtCore *core, const KtActor *actor);
 /* Whether a cursor or a log can name the actor's scope: it was written down. And the writing down, in a transaction of its own. */
