@@ -221,11 +221,69 @@ kt_digest_of (const KtRecord *record, KtDigest *out)
 
 /* ---- from a row ---- */
 
+static inline guint
+width_of (const KtField *field)
+{
+  return field->storage == KT_VALUE_MONEY || field->storage == KT_VALUE_ANY ? 2 : 1;
+}
+
+/* What is asked of every field of every row, close together: schema fields are large and lie far apart. */
+typedef struct
+{
+  const char *name; /* in names */
+  guint16 name_len; /* with its NUL */
+  guint8 storage, scale, width;
+} FormField;
+
+struct _KtDigestForm
+{
+  char *head; /* name of the object, with its NUL */
+  guint head_len;
+  guint n;
+  GString *names;
+  FormField fields[];
+};
+
+KtDigestForm *
+kt_digest_form_new (const KtObject *object)
+{
+  KtDigestForm *form = g_malloc0 (sizeof *form + object->n_fields * sizeof *form->fields);
+  gsize at = 0;
+
+  form->head = g_strdup (object->name);
+  form->head_len = (guint) strlen (object->name) + 1;
+  form->n = object->n_fields;
+  form->names = g_string_new (NULL);
+  for (guint i = 0; i < form->n; i++)
+    g_string_append_len (form->names, object->by_name[i]->name,
+                         (gssize) strlen (object->by_name[i]->name) + 1);
+  for (guint i = 0; i < form->n; i++)
+    {
+      const KtField *field = object->by_name[i];
+
+      form->fields[i] = (FormField){ form->names->str + at, (guint16) (strlen (field->name) + 1),
+                                     (guint8) field->storage, (guint8) field->scale,
+                                     (guint8) width_of (field) };
+      at += form->fields[i].name_len;
+    }
+  return form;
+}
+
+void
+kt_digest_form_free (KtDigestForm *form)
+{
+  if (form == NULL)
+    return;
+  g_free (form->head);
+  g_string_free (form->names, TRUE);
+  g_free (form);
+}
+
 /* What kt_table_value takes for null is left out here as well. FALSE: it is. */
 static inline gboolean
-is_there (const KtField *field, const KtCell *cell)
+is_there (KtValueType storage, const KtCell *cell)
 {
-  switch (field->storage)
+  switch (storage)
     {
     case KT_VALUE_ID:
       return cell[0].type == KT_CELL_BLOB && cell[0].len == 16;
@@ -240,10 +298,10 @@ is_there (const KtField *field, const KtCell *cell)
     }
 }
 
-static void
-put_cell (Bytes *bytes, const KtField *field, const KtCell *cell)
+static inline void
+put_cell (Bytes *bytes, const FormField *field, const KtCell *cell)
 {
-  switch (field->storage)
+  switch ((KtValueType) field->storage)
     {
     case KT_VALUE_BOOL:
       put_bool (bytes, cell->v.integer != 0);
@@ -280,12 +338,6 @@ put_cell (Bytes *bytes, const KtField *field, const KtCell *cell)
     }
 }
 
-static inline guint
-width_of (const KtField *field)
-{
-  return field->storage == KT_VALUE_MONEY || field->storage == KT_VALUE_ANY ? 2 : 1;
-}
-
 guint
 kt_digest_n_cells (const KtObject *object)
 {
@@ -313,26 +365,25 @@ kt_digest_same_form (const KtObject *before, const KtObject *after)
 }
 
 void
-kt_digest_cells (const KtObject *object, const KtCell *cells, KtDigest *out)
+kt_digest_cells (const KtDigestForm *form, const KtCell *cells, KtDigest *out)
 {
   static const guint8 nil[16] = { 0 };
   guint8 space[2048];
   Bytes bytes = { space, space + sizeof space, space, NULL };
   const KtCell *cell = cells + 1;
 
-  begin_record (&bytes, object,
-                cells[0].type == KT_CELL_BLOB && cells[0].len == 16 ? cells[0].v.bytes : nil);
-  for (guint i = 0; i < object->n_fields; i++)
+  put (&bytes, form->head, form->head_len);
+  put_id (&bytes, cells[0].type == KT_CELL_BLOB && cells[0].len == 16 ? cells[0].v.bytes : nil);
+  put (&bytes, "", 1);
+  for (const FormField *field = form->fields; field < form->fields + form->n; field++)
     {
-      const KtField *field = object->by_name[i];
-
-      if (is_there (field, cell))
+      if (is_there (field->storage, cell))
         {
-          put (&bytes, field->name, strlen (field->name) + 1);
+          put (&bytes, field->name, field->name_len);
           put_cell (&bytes, field, cell);
           put (&bytes, "", 1);
         }
-      cell += width_of (field);
+      cell += field->width;
     }
   end_record (&bytes, out);
 }

@@ -23,7 +23,10 @@ G_BEGIN_DECLS
 /* Of one record. */
 void     kt_digest_of     (const KtRecord *record, KtDigest *out);
 /* The same from a row: its id, then the fields in the order of object->by_name, two columns for money and ref_any. */
-void     kt_digest_cells  (const KtObject *object, const KtCell *cells, KtDigest *out);
+typedef struct _KtDigestForm KtDigestForm;
+KtDigestForm *kt_digest_form_new (const KtObject *object);
+void     kt_digest_form_free (KtDigestForm *form);
+void     kt_digest_cells  (const KtDigestForm *form, const KtCell *cells, KtDigest *out);
 guint    kt_digest_n_cells (const KtObject *object);
 /* Whether the same rows give the same digests after @before became @after. */
 gboolean kt_digest_same_form (const KtObject *before, const KtObject *after);
@@ -49,5 +52,7 @@ gboolean kt_digest_branch_has    (const KtDigestBranch *branch, const KtId *id);
 guint    kt_digest_branch_child  (const KtDigestBranch *branch, const KtId *id);
 /* FALSE: it has no children, its records must be told one by one. */
 gboolean kt_digest_branch_down   (const KtDigestBranch *branch, guint child, KtDigestBranch *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KtDigestForm, kt_digest_form_free)
 
 G_END_DECLS

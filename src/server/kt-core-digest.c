@@ -36,6 +36,7 @@ typedef struct
 typedef struct
 {
   const KtObject *object;
+  const KtDigestForm *form; /* during a scan */
   const KtDigestBranch *branch;
   KtDigest all;
   KtDigest *children; /* NULL: only the sum is wanted */
@@ -69,7 +70,7 @@ sum_cells (const KtCell *cells, gpointer data)
 
   if (cells[0].type == KT_CELL_BLOB && cells[0].len == sizeof id.b)
     memcpy (id.b, cells[0].v.bytes, sizeof id.b);
-  kt_digest_cells (sum->object, cells, &one);
+  kt_digest_cells (sum->form, cells, &one);
   sum_one (sum, &id, &one);
 }
 
@@ -78,7 +79,9 @@ sum_whole (KtCore *core, Sum *sum, GError **error)
 {
   KtSqlContext context = { .env = core->env };
   g_autoptr (KtSql) sql = kt_sql_new (core->db, &context);
+  g_autoptr (KtDigestForm) form = kt_digest_form_new (sum->object);
 
+  sum->form = form;
   kt_sql_append_scan (sql, sum->object, "o");
   kt_sql_append (sql, "1=1");
   return kt_sql_scan (sql, sum->object, "o", sum->branch->bytes, sum->branch->n, sum_cells, sum, error);
@@ -159,7 +162,7 @@ sum_children (KtCore *core,
               GError **error)
 {
   static const KtDigestBranch top = { 0, { 0 } };
-  Sum sum = { object, &top, { 0, 0, 0 }, children, NULL };
+  Sum sum = { object, NULL, &top, { 0, 0, 0 }, children, NULL };
 
   memset (children, 0, KT_DIGEST_CHILDREN * sizeof *children);
   if (!sum_whole (core, &sum, error))
@@ -268,7 +271,7 @@ digest_object (KtCore *core,
                GError **error)
 {
   static const KtDigestBranch top = { 0, { 0 } };
-  Sum sum = { object, &top, { 0, 0, 0 }, NULL, NULL };
+  Sum sum = { object, NULL, &top, { 0, 0, 0 }, NULL, NULL };
   KtDigest kept = { 0, 0, 0 };
   gboolean whole;
 
@@ -380,7 +383,7 @@ digest_branch (KtCore *core,
                GError **error)
 {
   g_autofree KtDigest *children = g_new0 (KtDigest, KT_DIGEST_CHILDREN);
-  Sum sum = { object, branch, { 0, 0, 0 }, children, g_array_new (FALSE, FALSE, sizeof (Leaf)) };
+  Sum sum = { object, NULL, branch, { 0, 0, 0 }, children, g_array_new (FALSE, FALSE, sizeof (Leaf)) };
   char name[2 * KT_DIGEST_MAX_UNDER + 1];
   GString *text;
 

@@ -18,6 +18,7 @@
 typedef struct
 {
   const KtObject *object;
+  const KtDigestForm *form; /* during a scan */
   const KtDigestBranch *branch;
   KtDigest all;
   KtDigest *children; /* or NULL */
@@ -49,7 +50,7 @@ sum_cells (const KtCell *cells, gpointer data)
 
   if (cells[0].type == KT_CELL_BLOB && cells[0].len == sizeof id.b)
     memcpy (id.b, cells[0].v.bytes, sizeof id.b);
-  kt_digest_cells (sum->object, cells, &one);
+  kt_digest_cells (sum->form, cells, &one);
   sum_one (sum, &id, &one);
 }
 
@@ -86,7 +87,9 @@ sum_up (KtLocal *local, Sum *sum, GError **error)
 {
   KtSqlContext context = { .env = local->env };
   g_autoptr (KtSql) sql = kt_sql_new (local->db, &context);
+  g_autoptr (KtDigestForm) form = kt_digest_form_new (sum->object);
 
+  sum->form = form;
   kt_sql_append_scan (sql, sum->object, "o");
   kt_sql_append (sql, "o.id NOT IN (SELECT id FROM kt_shadow)");
   return kt_sql_scan (sql, sum->object, "o", sum->branch->bytes, sum->branch->n, sum_cells, sum, error)
@@ -112,7 +115,7 @@ kt_local_digest_branch (KtLocal *local,
     return FALSE;
   own = _kt_local_object (local, object);
   {
-    Sum sum = { own, branch, { 0, 0, 0 }, children, leaves };
+    Sum sum = { own, NULL, branch, { 0, 0, 0 }, children, leaves };
 
     done = own == NULL || sum_up (local, &sum, error);
     *all = sum.all;
@@ -148,7 +151,7 @@ gboolean
 _kt_local_resum (KtLocal *local, const KtObject *object, GError **error)
 {
   g_autofree KtDigest *children = g_new0 (KtDigest, KT_DIGEST_CHILDREN);
-  Sum sum = { object, &top, { 0, 0, 0 }, children, NULL };
+  Sum sum = { object, NULL, &top, { 0, 0, 0 }, children, NULL };
 
   return sum_up (local, &sum, error)
          && kt_sums_replace (local->db, object->number, children, error);

@@ -384,6 +384,22 @@ bench_server_start (BenchServer *server, const char *workspace)
   server->address = g_strdup (line + strlen (LISTENING));
 }
 
+double
+bench_server_cpu (BenchServer *server)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%s/stat", g_subprocess_get_identifier (server->process));
+  g_autofree char *text = NULL;
+  g_auto (GStrv) words = NULL;
+
+  /* What stands in brackets may hold anything; after it: state, 10 numbers, user and system time. */
+  if (!g_file_get_contents (path, &text, NULL, NULL) || strrchr (text, ')') == NULL)
+    return 0;
+  words = g_strsplit (strrchr (text, ')') + 2, " ", 14);
+  return g_strv_length (words) < 13
+           ? 0
+           : (g_ascii_strtod (words[11], NULL) + g_ascii_strtod (words[12], NULL)) / (double) sysconf (_SC_CLK_TCK);
+}
+
 void
 bench_server_stop (BenchServer *server)
 {

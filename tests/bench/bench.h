@@ -69,6 +69,8 @@ KtSchema *bench_schema    (void);
 typedef struct { GSubprocess *process; char *address; } BenchServer;
 void      bench_server_start (BenchServer *server, const char *workspace);
 void      bench_server_stop  (BenchServer *server);
+/* Seconds of processor it has used, in steps of 10 ms. */
+double    bench_server_cpu   (BenchServer *server);
 /* A fresh profile in @dir, signed in. */
 KtLocal  *bench_sign_in   (BenchServer *server, const char *dir);
 

@@ -39,7 +39,7 @@ typedef struct
   BenchFigure *change, *change_bytes;
   BenchFigure *live_50, *live_99;
   BenchFigure *digest_server, *digest_here, *digest_here_cpu, *kept_server, *kept_here;
-  BenchFigure *first_pull_cpu, *push_cpu, *memory;
+  BenchFigure *first_pull_cpu, *push_cpu, *push_server, *memory;
   BenchRelay *relay;
 } Pull;
 
@@ -180,7 +180,7 @@ static void
 time_offline_edits (Pull *pull, KtLocal *local, KtTransport *transport, guint turn)
 {
   g_autoptr (GArray) disk = g_array_new (FALSE, FALSE, sizeof (double));
-  double cpu;
+  double cpu, server_cpu;
 
   g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (double));
   guint n = MIN (EDITS, pull->bench.rows / 10);
@@ -203,8 +203,10 @@ time_offline_edits (Pull *pull, KtLocal *local, KtTransport *transport, guint tu
   bench_add_pair (pull->commit_median, bench_percentile (times, 0.5), bench_percentile (disk, 0.5));
   bench_add_pair (pull->commit_99, bench_percentile (times, 0.99), bench_percentile (disk, 0.99));
   cpu = bench_cpu ();
+  server_cpu = bench_server_cpu (&pull->server);
   bench_add (pull->push, sync_once (local, transport));
   bench_add (pull->push_cpu, bench_cpu () - cpu);
+  bench_add (pull->push_server, bench_server_cpu (&pull->server) - server_cpu);
 }
 
 /* ---- small rounds ---- */
@@ -549,6 +551,7 @@ main (int argc, char **argv)
                                 "20 KiB of a file made durable, p99");
   pull.push = bench_figure (bench, "push of 10,000 offline edits, merged and settled", BENCH_SECONDS, 0.6);
   pull.push_cpu = bench_figure (bench, "  processor time of the client", BENCH_SECONDS, 0);
+  pull.push_server = bench_figure (bench, "  processor time of the server", BENCH_SECONDS, 0);
   pull.no_op_first = bench_figure (bench, "sync without news, first on a new connection", BENCH_MS, 3);
   pull.no_op = bench_figure (bench, "sync without news, warm", BENCH_MS, 3);
   pull.no_op_bytes = bench_figure (bench, "  on the wire, both ways, headers included", BENCH_BYTES, 400);
