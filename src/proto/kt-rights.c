@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* What a user's roles come to, and the document that says so:
- *
- *   role.scope, role.fields, role.special ──► Role, one each
- *   levels    most permissive of all, the baseline included
- *   fields    most permissive of the roles that grant the object; where one of them says nothing, the baseline's word
- *   ──► KtRights ⇄ the access document                                                                               */
+/* What a user may do, and the document that says so: KtRights ⇄ JSON. How it comes from roles: kt-rights-build.c. */
 
 #define G_LOG_DOMAIN "kt-proto"
 
 #include "config.h"
 
-#include "proto/kt-access.h"
+#include "proto/kt-rights-private.h"
 
 #include <string.h>
 
@@ -20,7 +15,6 @@
 #include "base/kt-json.h"
 
 #define MAX_DOCUMENT (8 * 1024 * 1024)
-#define UNSET 0xff
 
 const char *const kt_special_names[] = { "assignment",
                                          "other_users_work",
@@ -50,36 +44,6 @@ G_STATIC_ASSERT (G_N_ELEMENTS (may_words) == KT_N_MAY);
 
 static const char *const level_words[] = { "no", "own", "team", "unit", "all" };
 
-typedef struct
-{
-  guint8 sight; /* KtSight, UNSET */
-  guint8 edit;  /* 0, 1, UNSET */
-} FieldRights;
-
-typedef struct
-{
-  guint8 level[KT_N_MAY]; /* KtLevel, UNSET while a role is read */
-  gboolean reports;
-  GHashTable *fields; /* name → FieldRights; NULL: none is restricted */
-} ObjectRights;
-
-struct _KtRights
-{
-  gatomicrefcount refs;
-
-  /* owned */
-  GHashTable *objects; /* name → ObjectRights */
-  GHashTable *special; /* name → KtLevel */
-  GArray *teams, *unit, *reports;
-  char *json;
-  char *digest;
-
-  /* state */
-  guint64 scope;
-  KtId user;
-  gboolean admin;
-};
-
 /* ---- parts ---- */
 
 static void
@@ -91,8 +55,8 @@ object_rights_free (gpointer data)
   g_free (rights);
 }
 
-static ObjectRights *
-object_rights_get (GHashTable *objects, const char *name, guint8 initial)
+ObjectRights *
+_kt_rights_object (GHashTable *objects, const char *name, guint8 initial)
 {
   ObjectRights *rights = g_hash_table_lookup (objects, name);
 
@@ -104,8 +68,8 @@ object_rights_get (GHashTable *objects, const char *name, guint8 initial)
   return rights;
 }
 
-static FieldRights *
-field_rights_get (ObjectRights *object, const char *name)
+FieldRights *
+_kt_rights_field (ObjectRights *object, const char *name)
 {
   FieldRights *rights;
 
@@ -120,8 +84,8 @@ field_rights_get (ObjectRights *object, const char *name)
   return rights;
 }
 
-static GHashTable *
-new_objects (void)
+GHashTable *
+_kt_rights_objects (void)
 {
   return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, object_rights_free);
 }
@@ -132,8 +96,8 @@ compare_ids (gconstpointer a, gconstpointer b)
   return kt_id_compare (a, b);
 }
 
-static GArray *
-sorted_ids (const GArray *ids)
+GArray *
+_kt_rights_ids (const GArray *ids)
 {
   GArray *sorted = g_array_new (FALSE, FALSE, sizeof (KtId));
 
@@ -210,8 +174,8 @@ wrong (GError **error, const char *object, const char *member, const char *wante
   return FALSE;
 }
 
-static gboolean
-read_fields_of (const char *name, const KtJson *json, ObjectRights *object, GError **error)
+gboolean
+_kt_rights_read_fields (const char *name, const KtJson *json, ObjectRights *object, GError **error)
 {
   if (kt_json_type (json) != KT_JSON_OBJECT)
     return wrong (error, name, "fields", "an object of fields");
@@ -219,7 +183,7 @@ read_fields_of (const char *name, const KtJson *json, ObjectRights *object, GErr
     {
       const char *field = kt_json_key_at (json, i);
       const KtJson *value = kt_json_at (json, i);
-      FieldRights *rights = field_rights_get (object, field);
+      FieldRights *rights = _kt_rights_field (object, field);
 
       if (kt_json_type (value) != KT_JSON_OBJECT)
         return wrong (error, name, field, "an object with “read” and “edit”");
@@ -247,8 +211,8 @@ read_fields_of (const char *name, const KtJson *json, ObjectRights *object, GErr
 }
 
 /* @with_fields: the document has them inside. */
-static gboolean
-read_object (const char *name,
+gboolean
+_kt_rights_read_object (const char *name,
              const KtJson *json,
              ObjectRights *object,
              gboolean with_fields,
@@ -270,7 +234,7 @@ read_object (const char *name,
         }
       else if (with_fields && g_str_equal (key, "fields"))
         {
-          if (!read_fields_of (name, value, object, error))
+          if (!_kt_rights_read_fields (name, value, object, error))
             return FALSE;
         }
       else if (!read_action (key, &action))
@@ -283,8 +247,8 @@ read_object (const char *name,
   return TRUE;
 }
 
-static gboolean
-read_specials (const KtJson *json, GHashTable *special, GError **error)
+gboolean
+_kt_rights_read_special (const KtJson *json, GHashTable *special, GError **error)
 {
   for (guint i = 0; i < kt_json_length (json); i++)
     {
@@ -299,246 +263,6 @@ read_specials (const KtJson *json, GHashTable *special, GError **error)
         g_hash_table_insert (special, g_strdup (name), GUINT_TO_POINTER (level));
     }
   return TRUE;
-}
-
-/* ---- roles ---- */
-
-typedef struct
-{
-  GHashTable *objects;
-  GHashTable *special;
-  gboolean baseline;
-} Role;
-
-static void
-role_free (gpointer data)
-{
-  Role *role = data;
-
-  g_hash_table_unref (role->objects);
-  g_hash_table_unref (role->special);
-  g_free (role);
-}
-
-/* NULL without an error: blank. */
-static KtJson *
-role_json (const KtRecord *record, const char *name, GError **error)
-{
-  const KtValue *value = kt_record_get (record, name);
-  KtJson *json;
-
-  if (value == NULL || value->type != KT_VALUE_JSON)
-    return NULL;
-  json = kt_json_parse (value->v.text, -1, error);
-  if (json != NULL && kt_json_type (json) != KT_JSON_OBJECT
-      && !(kt_json_type (json) == KT_JSON_ARRAY && kt_json_length (json) == 0))
-    {
-      g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "“%s” must be an object", name);
-      kt_json_unref (json);
-      return NULL;
-    }
-  return json;
-}
-
-static gboolean
-fill_role (const KtRecord *record, Role *role, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-  g_autoptr (KtJson) scope = role_json (record, "scope", &local);
-  g_autoptr (KtJson) fields = local == NULL ? role_json (record, "fields", &local) : NULL;
-  g_autoptr (KtJson) special = local == NULL ? role_json (record, "special", &local) : NULL;
-  const KtValue *baseline = kt_record_get (record, "is_baseline");
-
-  role->baseline = baseline != NULL && baseline->type == KT_VALUE_BOOL && baseline->v.integer != 0;
-  for (guint i = 0; local == NULL && i < kt_json_length (scope); i++)
-    {
-      const char *name = kt_json_key_at (scope, i);
-
-      read_object (name, kt_json_at (scope, i), object_rights_get (role->objects, name, UNSET),
-                   FALSE, &local);
-    }
-  for (guint i = 0; local == NULL && i < kt_json_length (fields); i++)
-    {
-      const char *name = kt_json_key_at (fields, i);
-
-      read_fields_of (name, kt_json_at (fields, i), object_rights_get (role->objects, name, UNSET),
-                      &local);
-    }
-  if (local == NULL)
-    read_specials (special, role->special, &local);
-  if (local == NULL)
-    return TRUE;
-  {
-    g_autofree char *title = kt_record_title (record, "en");
-
-    g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Role “%s”: %s", title, local->message);
-  }
-  return FALSE;
-}
-
-static Role *
-read_role (const KtRecord *record, GError **error)
-{
-  Role *role = g_new0 (Role, 1);
-
-  role->objects = new_objects ();
-  role->special = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  if (fill_role (record, role, error))
-    return role;
-  role_free (role);
-  return NULL;
-}
-
-gboolean
-kt_role_check (const KtRecord *record, GError **error)
-{
-  const KtSchema *schema;
-  GHashTableIter iter;
-  gpointer name, value;
-  Role *role;
-
-  g_return_val_if_fail (record != NULL, FALSE);
-
-  schema = record->object->schema;
-  role = read_role (record, error);
-  if (role == NULL)
-    return FALSE;
-  g_hash_table_iter_init (&iter, role->objects);
-  while (g_hash_table_iter_next (&iter, &name, &value))
-    {
-      const KtObject *object = kt_schema_object (schema, name);
-      const ObjectRights *rights = value;
-      GHashTableIter fields;
-      gpointer field;
-
-      if (rights->fields == NULL || object == NULL)
-        continue;
-      g_hash_table_iter_init (&fields, rights->fields);
-      while (g_hash_table_iter_next (&fields, &field, NULL))
-        if (kt_object_field (object, field) == NULL)
-          {
-            g_autofree char *title = kt_record_title (record, "en");
-
-            g_set_error (error, KT_ERROR, KT_ERROR_INVALID, "Role “%s”: %s has no field “%s”",
-                         title, (char *) name, (char *) field);
-            role_free (role);
-            return FALSE;
-          }
-    }
-  role_free (role);
-  return TRUE;
-}
-
-/* ---- several roles ---- */
-
-static void
-join_levels (GHashTable *objects, const Role *role)
-{
-  GHashTableIter iter;
-  gpointer name, value;
-
-  g_hash_table_iter_init (&iter, role->objects);
-  while (g_hash_table_iter_next (&iter, &name, &value))
-    {
-      const ObjectRights *theirs = value;
-      ObjectRights *mine = object_rights_get (objects, name, KT_LEVEL_NO);
-
-      for (guint i = 0; i < KT_N_MAY; i++)
-        if (theirs->level[i] != UNSET)
-          mine->level[i] = MAX (mine->level[i], theirs->level[i]);
-      mine->reports |= theirs->reports;
-    }
-}
-
-static FieldRights
-said (const Role *role, const char *object, const char *field)
-{
-  const ObjectRights *rights = g_hash_table_lookup (role->objects, object);
-  const FieldRights *found =
-    rights != NULL && rights->fields != NULL ? g_hash_table_lookup (rights->fields, field) : NULL;
-
-  return found != NULL ? *found : (FieldRights){ UNSET, UNSET };
-}
-
-static gboolean
-grants (const Role *role, const char *object)
-{
-  const ObjectRights *rights = g_hash_table_lookup (role->objects, object);
-
-  return rights != NULL && rights->level[KT_MAY_READ] != UNSET
-         && rights->level[KT_MAY_READ] > KT_LEVEL_NO;
-}
-
-static void
-widen (FieldRights *to, FieldRights with)
-{
-  if (to->sight == UNSET || (with.sight != UNSET && with.sight > to->sight))
-    to->sight = with.sight;
-  if (to->edit == UNSET || (with.edit != UNSET && with.edit > to->edit))
-    to->edit = with.edit;
-}
-
-static FieldRights
-join_field (const GPtrArray *roles, const char *object, const char *field)
-{
-  FieldRights base = { UNSET, UNSET }, result = { UNSET, UNSET };
-
-  for (guint i = 0; i < roles->len; i++)
-    if (((Role *) roles->pdata[i])->baseline)
-      widen (&base, said (roles->pdata[i], object, field));
-  if (base.sight == UNSET)
-    base.sight = KT_SIGHT_CLEAR;
-  if (base.edit == UNSET)
-    base.edit = 1;
-  for (guint i = 0; i < roles->len; i++)
-    {
-      const Role *role = roles->pdata[i];
-      FieldRights own;
-
-      if (role->baseline || !grants (role, object))
-        continue;
-      own = said (role, object, field);
-      if (own.sight == UNSET)
-        own.sight = base.sight;
-      if (own.edit == UNSET)
-        own.edit = base.edit;
-      widen (&result, own);
-    }
-  if (result.sight == UNSET)
-    result = base;
-  if (result.sight != KT_SIGHT_CLEAR)
-    result.edit = 0;
-  return result;
-}
-
-static void
-join_fields (GHashTable *objects, const GPtrArray *roles)
-{
-  for (guint i = 0; i < roles->len; i++)
-    {
-      GHashTableIter iter;
-      gpointer name, value;
-
-      g_hash_table_iter_init (&iter, ((Role *) roles->pdata[i])->objects);
-      while (g_hash_table_iter_next (&iter, &name, &value))
-        {
-          ObjectRights *mine = g_hash_table_lookup (objects, name);
-          const ObjectRights *theirs = value;
-          GHashTableIter fields;
-          gpointer field;
-
-          if (theirs->fields == NULL)
-            continue;
-          g_hash_table_iter_init (&fields, theirs->fields);
-          while (g_hash_table_iter_next (&fields, &field, NULL))
-            {
-              FieldRights joined = join_field (roles, name, field);
-
-              if (joined.sight != KT_SIGHT_CLEAR || !joined.edit)
-                *field_rights_get (mine, field) = joined;
-            }
-        }
-    }
 }
 
 /* ---- the document ---- */
@@ -623,8 +347,8 @@ put_special (KtJsonWriter *writer, const KtRights *rights)
 }
 
 /* Text, digest and scope of what is complete. */
-static void
-seal (KtRights *rights)
+void
+_kt_rights_seal (KtRights *rights)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   KtJsonWriter writer = KT_JSON_WRITER (text);
@@ -660,88 +384,14 @@ seal (KtRights *rights)
   }
 }
 
-static KtRights *
-new_rights (void)
+KtRights *
+_kt_rights_new (void)
 {
   KtRights *rights = g_new0 (KtRights, 1);
 
   g_atomic_ref_count_init (&rights->refs);
-  rights->objects = new_objects ();
+  rights->objects = _kt_rights_objects ();
   rights->special = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  return rights;
-}
-
-static gboolean
-uses_level (const KtRights *rights, KtLevel level)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  g_hash_table_iter_init (&iter, rights->objects);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    for (guint i = 0; i < KT_N_MAY; i++)
-      if (((ObjectRights *) value)->level[i] == level)
-        return TRUE;
-  return FALSE;
-}
-
-static gboolean
-uses_reports (const KtRights *rights)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  g_hash_table_iter_init (&iter, rights->objects);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    if (((ObjectRights *) value)->reports)
-      return TRUE;
-  return FALSE;
-}
-
-KtRights *
-kt_rights_build (const KtId *user,
-                 gboolean admin,
-                 const GPtrArray *records,
-                 const GArray *teams,
-                 const GArray *unit,
-                 const GArray *reports,
-                 GError **error)
-{
-  g_autoptr (GPtrArray) roles = g_ptr_array_new_with_free_func (role_free);
-  KtRights *rights;
-
-  g_return_val_if_fail (user != NULL, NULL);
-
-  for (guint i = 0; !admin && records != NULL && i < records->len; i++)
-    {
-      Role *role = read_role (records->pdata[i], error);
-
-      if (role == NULL)
-        return NULL;
-      g_ptr_array_add (roles, role);
-    }
-  rights = new_rights ();
-  rights->user = *user;
-  rights->admin = admin;
-  for (guint i = 0; i < roles->len; i++)
-    {
-      const Role *role = roles->pdata[i];
-      GHashTableIter iter;
-      gpointer name, level;
-
-      join_levels (rights->objects, role);
-      g_hash_table_iter_init (&iter, role->special);
-      while (g_hash_table_iter_next (&iter, &name, &level))
-        if (GPOINTER_TO_UINT (level)
-            > GPOINTER_TO_UINT (g_hash_table_lookup (rights->special, name)))
-          g_hash_table_insert (rights->special, g_strdup (name), level);
-    }
-  join_fields (rights->objects, roles);
-  rights->teams = sorted_ids (teams);
-  /* Who nobody asks about stays out: a colleague who comes or goes must not change the scope of people whose roles do not look at units. */
-  rights->unit = sorted_ids (uses_level (rights, KT_LEVEL_UNIT) ? unit : NULL);
-  rights->reports = sorted_ids (uses_reports (rights) ? reports : NULL);
-  seal (rights);
   return rights;
 }
 
@@ -764,7 +414,7 @@ read_ids (const KtJson *json, const char *key, GError **error)
         }
       g_array_append_val (ids, id);
     }
-  return sorted_ids (ids);
+  return _kt_rights_ids (ids);
 }
 
 static gboolean
@@ -778,11 +428,11 @@ fill_from_json (KtRights *rights, const KtJson *json, GError **error)
   for (guint i = 0; i < kt_json_length (objects); i++)
     {
       const char *name = kt_json_key_at (objects, i);
-      ObjectRights *object = object_rights_get (rights->objects, name, KT_LEVEL_NO);
+      ObjectRights *object = _kt_rights_object (rights->objects, name, KT_LEVEL_NO);
       GHashTableIter iter;
       gpointer value;
 
-      if (!read_object (name, kt_json_at (objects, i), object, TRUE, error))
+      if (!_kt_rights_read_object (name, kt_json_at (objects, i), object, TRUE, error))
         return FALSE;
       if (object->fields == NULL)
         continue;
@@ -796,7 +446,7 @@ fill_from_json (KtRights *rights, const KtJson *json, GError **error)
           field->edit = field->sight == KT_SIGHT_CLEAR && field->edit != 0;
         }
     }
-  return read_specials (kt_json_get (json, "special"), rights->special, error)
+  return _kt_rights_read_special (kt_json_get (json, "special"), rights->special, error)
          && (rights->teams = read_ids (json, "teams", error)) != NULL
          && (rights->unit = read_ids (json, "unit", error)) != NULL
          && (rights->reports = read_ids (json, "reports", error)) != NULL;
@@ -821,10 +471,10 @@ kt_rights_from_json (const char *text, gssize len, GError **error)
   json = kt_json_parse (text, len, error);
   if (json == NULL)
     return NULL;
-  rights = new_rights ();
+  rights = _kt_rights_new ();
   if (!fill_from_json (rights, json, error))
     return NULL;
-  seal (rights);
+  _kt_rights_seal (rights);
   return g_steal_pointer (&rights);
 }
 
