@@ -364,7 +364,12 @@ forget (KtLocal *local, const char *sha256, gint64 *freed, GError **error)
 }
 
 static gboolean
-tidy_in (KtLocal *local, GHashTable *whole, GHashTable *parts, gint64 *freed, GError **error)
+tidy_in (KtLocal *local,
+         GHashTable *whole,
+         GHashTable *parts,
+         gboolean unnamed,
+         gint64 *freed,
+         GError **error)
 {
   g_autoptr (GPtrArray) places = _kt_local_blob_places (local, error);
   g_autoptr (GHashTable) kept = g_hash_table_new (g_str_hash, g_str_equal);
@@ -377,7 +382,7 @@ tidy_in (KtLocal *local, GHashTable *whole, GHashTable *parts, gint64 *freed, GE
     {
       KtBlobPlace *place = g_ptr_array_index (places, i);
 
-      if (place->wanted || place->unsent)
+      if (unnamed || place->wanted || place->unsent)
         g_hash_table_add (kept, place->sha256);
     }
   g_hash_table_iter_init (&iter, whole);
@@ -409,8 +414,8 @@ tidy_in (KtLocal *local, GHashTable *whole, GHashTable *parts, gint64 *freed, GE
   return TRUE;
 }
 
-gboolean
-kt_local_blobs_tidy (KtLocal *local, gint64 *freed, GError **error)
+static gboolean
+tidy (KtLocal *local, gboolean unnamed, gint64 *freed, GError **error)
 {
   g_autoptr (GHashTable) whole = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr (GHashTable) parts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -419,7 +424,7 @@ kt_local_blobs_tidy (KtLocal *local, gint64 *freed, GError **error)
   scan (local, whole, parts);
   if (!_kt_local_begin (local, KT_TX_WRITE, error))
     return FALSE;
-  if (!tidy_in (local, whole, parts, &sum, error))
+  if (!tidy_in (local, whole, parts, unnamed, &sum, error))
     {
       _kt_local_rollback (local);
       return FALSE;
@@ -427,4 +432,16 @@ kt_local_blobs_tidy (KtLocal *local, gint64 *freed, GError **error)
   if (freed != NULL)
     *freed = sum;
   return _kt_local_commit (local, error);
+}
+
+gboolean
+kt_local_blobs_tidy (KtLocal *local, gint64 *freed, GError **error)
+{
+  return tidy (local, FALSE, freed, error);
+}
+
+gboolean
+_kt_local_blobs_drop_unnamed (KtLocal *local, GError **error)
+{
+  return tidy (local, TRUE, NULL, error);
 }

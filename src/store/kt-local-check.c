@@ -90,8 +90,10 @@ check_overlay (KtLocal *local,
   g_autoptr (KtRecord) due = NULL;
   g_autoptr (GError) failure = NULL;
   char text[KT_ID_TEXT_SIZE];
+  KtShadowState state;
 
-  if (_kt_local_shadow (local, object, id, &shadow, NULL, error) == KT_SHADOW_ERROR)
+  state = _kt_local_shadow (local, object, id, &shadow, NULL, error);
+  if (state == KT_SHADOW_ERROR)
     return FALSE;
   seen = kt_table_load (local->db, object, id, &failure);
   if (failure == NULL)
@@ -101,6 +103,8 @@ check_overlay (KtLocal *local,
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;
     }
+  if (state == KT_SHADOW_LEFT)
+    g_clear_pointer (&due, kt_record_unref);
   kt_id_format (id, text);
   if ((seen == NULL) != (due == NULL) || (seen != NULL && !same_but_computed (seen, due)))
     complain (problems,

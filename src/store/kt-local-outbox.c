@@ -370,7 +370,12 @@ gboolean
 _kt_local_append_entry (KtLocal *local, gint64 no, GString *out, GError **error)
 {
   KtJsonWriter writer = KT_JSON_WRITER (out);
+  gint64 escrow = 0;
   KtStep step;
+
+  if (!kt_db_get_int (local->db, 0, &escrow, error, "SELECT escrow FROM kt_outbox WHERE no=?1",
+                      KT_BIND_INT, no, KT_BIND_END))
+    return FALSE;
 
   {
     KT_STMT_SCOPE *stmt =
@@ -399,6 +404,8 @@ _kt_local_append_entry (KtLocal *local, gint64 no, GString *out, GError **error)
         kt_json_put_string (&writer, "resolution", head->resolution);
       }
   }
+  if (escrow)
+    kt_json_put_bool (&writer, "escrow", TRUE);
   kt_json_key (&writer, "ops");
   kt_json_begin_array (&writer);
   {
@@ -703,7 +710,14 @@ _kt_local_leave (KtLocal *local, gint64 no, gboolean remember, GHashTable *touch
     if (step != KT_STEP_DONE)
       return FALSE;
   }
-  if (remember && !(remember_inverse (local, no, error) && mute_earlier (local, no, error)))
+  if (remember && !mute_earlier (local, no, error))
+    return FALSE;
+  if (remember && _kt_local_hides_entry (local, no))
+    {
+      if (!_kt_local_sweep_later (local, error))
+        return FALSE;
+    }
+  else if (remember && !remember_inverse (local, no, error))
     return FALSE;
   return kt_db_run (local->db, error, "DELETE FROM kt_outbox_op WHERE no=?1", KT_BIND_INT, no,
                     KT_BIND_END)
@@ -731,9 +745,9 @@ _kt_local_leave_settled (KtLocal *local,
   for (guint i = 0; i < leaving->len; i++)
     {
       gint64 no = g_array_index (leaving, gint64, i);
-      gint64 bytes;
+      gint64 bytes = 0;
 
-      if (!_kt_local_keep_settled (local, no, &bytes, error)
+      if ((!_kt_local_hides_entry (local, no) && !_kt_local_keep_settled (local, no, &bytes, error))
           || !_kt_local_leave (local, no, TRUE, touched, error))
         return FALSE;
       kept += bytes;

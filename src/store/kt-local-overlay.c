@@ -276,7 +276,7 @@ _kt_local_shadow (KtLocal *local,
   if (rev != NULL)
     *rev = kt_stmt_int (stmt, 0);
   if (kt_stmt_is_null (stmt, 1))
-    return KT_SHADOW_NONE;
+    return kt_stmt_int (stmt, 0) == KT_REV_LEFT ? KT_SHADOW_LEFT : KT_SHADOW_NONE;
   if (record != NULL)
     {
       *record =
@@ -598,6 +598,8 @@ _kt_local_overlay (KtLocal *local,
     }
   if (state != NULL && any && !_kt_local_compute (local, shadow, state, error))
     return NULL;
+  if (state != NULL && any)
+    _kt_local_cut (local, state);
   return g_steal_pointer (&state);
 }
 
@@ -630,5 +632,11 @@ _kt_local_recompute (KtLocal *local,
     }
   if (n_ops == 0 && !_kt_local_drop_shadow (local, id, error))
     return FALSE;
+  if (state == KT_SHADOW_LEFT)
+    {
+      g_clear_pointer (&after, kt_record_unref);
+      if (n_ops == 0 && !_kt_local_forget_one (local, id, error))
+        return FALSE;
+    }
   return _kt_local_show (local, before, after, by_me, changes, error);
 }

@@ -174,7 +174,7 @@ _kt_local_retry_in (KtLocal *local, gint64 no, KtChanges *changes, GError **erro
   return kt_db_run (
            local->db, error,
            "UPDATE kt_outbox SET state=?2, number=NULL, reason=NULL, code=NULL, outcome=NULL, seq=NULL,"
-           " id=?3, again=0 WHERE no=?1",
+           " id=?3, again=0, escrow=0 WHERE no=?1",
            KT_BIND_INT, no, KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_ID, &id, KT_BIND_END)
            >= 0
          && kt_db_run (local->db, error, "UPDATE kt_outbox_op SET muted=NULL WHERE no=?1",

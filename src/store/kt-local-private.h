@@ -86,6 +86,7 @@ struct _KtLocal
   guint        read_only : 1;
   guint        ready : 1;
   guint        beside : 1;         /* the log is written back on a thread of its own */
+  guint        hides : 1;          /* there are fields that this user does not see in clear */
   guint        relaxed : 1;        /* synchronous=NORMAL is on: first pull only */
 };
 
@@ -149,7 +150,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KtChanges, _kt_changes_clear)
 gboolean  _kt_local_show         (KtLocal *local, const KtRecord *before, KtRecord *after, gboolean by_me, KtChanges *changes, GError **error);
 
 /* ---- kt-local-overlay.c ---- */
-typedef enum { KT_SHADOW_ABSENT, KT_SHADOW_NONE, KT_SHADOW_RECORD, KT_SHADOW_ERROR } KtShadowState;
+typedef enum { KT_SHADOW_ABSENT, KT_SHADOW_NONE, KT_SHADOW_LEFT, KT_SHADOW_RECORD, KT_SHADOW_ERROR } KtShadowState;
 KtShadowState _kt_local_shadow   (KtLocal *local, const KtObject *object, const KtId *id, KtRecord **record, gint64 *rev, GError **error);
 gboolean  _kt_local_put_shadow   (KtLocal *local, const KtObject *object, const KtId *id, const KtRecord *record, GError **error);
 gboolean  _kt_local_drop_shadow  (KtLocal *local, const KtId *id, GError **error);
@@ -247,11 +248,29 @@ gboolean  _kt_local_retry_in     (KtLocal *local, gint64 no, KtChanges *changes,
 gboolean  _kt_local_news_verdict (KtLocal *local, const KtVerdict *verdict, GError **error);
 gboolean  _kt_local_news_record  (KtLocal *local, const KtRecord *before, const KtRecord *after, GError **error);
 
+/* ---- kt-local-access.c ---- */
+#define KT_REV_LEFT (-1)           /* kt_shadow.rev: the record has left this user's scope; its unsettled ops are out of sight */
+/* The access document into the identity. */
+gboolean  _kt_local_use_access   (KtLocal *local, GError **error);
+/* The server took a record away: nothing of it stays but what is unsettled. @ids: KtId. */
+gboolean  _kt_local_left         (KtLocal *local, const KtObject *object, const KtId *id, GError **error);
+gboolean  _kt_local_forget       (KtLocal *local, GHashTable *ids, GError **error);
+gboolean  _kt_local_forget_one   (KtLocal *local, const KtId *id, GError **error);
+/* Parked changes of a record that has left are sent again, for somebody else to decide. */
+gboolean  _kt_local_escrow       (KtLocal *local, const KtId *id /* NULL: all parked */, KtChanges *changes, GError **error);
+/* What the user may not see, of a record that is about to be shown. */
+void      _kt_local_cut          (KtLocal *local, KtRecord *record);
+/* Whether an entry of the outbox writes what its author may not see any more: then nobody remembers it here. */
+gboolean  _kt_local_hides_entry  (KtLocal *local, gint64 no);
+gboolean  _kt_local_sweep_later  (KtLocal *local, GError **error);
+
 /* ---- kt-local-blob.c, kt-local-blob-rule.c, kt-local-blob-part.c ---- */
 gboolean  _kt_local_is_sha256    (const char *text);
 gboolean  _kt_local_is_stale     (const char *path, gint64 age_us);   /* not written to for that long */
 /* Attachments are looked at again. In a write transaction. */
 gboolean  _kt_local_blobs_stir   (KtLocal *local, GError **error);
+/* Only what no live `file` record names any more. */
+gboolean  _kt_local_blobs_drop_unnamed (KtLocal *local, GError **error);
 GPtrArray *_kt_local_blob_places (KtLocal *local, GError **error);    /* KtBlobPlace* of all, best first; in a transaction */
 
 /* ---- kt-local-check.c ---- */

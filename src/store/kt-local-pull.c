@@ -46,6 +46,7 @@ typedef struct
   gboolean staged;     /* kt_stage has rows */
   gboolean all;        /* replaces all */
   gboolean shadows;    /* there may be shadows */
+  GHashTable *left;    /* KtId: records that the server took away */
 } Pull;
 
 typedef struct
@@ -53,6 +54,7 @@ typedef struct
   const KtObject *object;
   KtId id;
   KtRecord *record; /* NULL: gone */
+  gboolean kept;    /* gone by a conclusion of ours, so a copy is kept */
 } Row;
 
 static void
@@ -159,12 +161,20 @@ note_sums (Pull *pull, const KtRecord *before, const KtRecord *after)
 }
 
 static gboolean
-replace_shadow (Pull *pull, const Row *row, const KtRecord *old, gint64 old_rev, GError **error)
+replace_shadow (Pull *pull,
+                const Row *row,
+                gboolean known,
+                const KtRecord *old,
+                gint64 old_rev,
+                GError **error)
 {
   if (row->record != NULL && !pull->all && row->record->rev < old_rev)
     return TRUE;
   note_sums (pull, old, row->record);
   _kt_touched_add (pull->touched, row->object, &row->id);
+  if (row->record == NULL && !row->kept && known)
+    return _kt_local_left (pull->local, row->object, &row->id, error)
+           && _kt_local_escrow (pull->local, &row->id, pull->changes, error);
   return _kt_local_put_shadow (pull->local, row->object, &row->id, row->record, error);
 }
 
@@ -185,9 +195,11 @@ take_row (Pull *pull, const Row *row, GError **error)
       case KT_SHADOW_ABSENT:
         break;
       case KT_SHADOW_NONE:
+        return replace_shadow (pull, row, FALSE, old, rev, error);
+      case KT_SHADOW_LEFT:
       case KT_SHADOW_RECORD:
       default:
-        return replace_shadow (pull, row, old, rev, error);
+        return replace_shadow (pull, row, TRUE, old, rev, error);
       }
   before = kt_table_load (local->db, row->object, &row->id, &failure);
   if (failure != NULL)
@@ -199,6 +211,8 @@ take_row (Pull *pull, const Row *row, GError **error)
   if (row->record != NULL && before != NULL && !pull->all && row->record->rev < before->rev)
     return TRUE;
   note_sums (pull, before, row->record);
+  if (row->record == NULL && !row->kept)
+    g_hash_table_add (pull->left, kt_id_copy (&row->id));
   return _kt_local_show (local, before, row->record, FALSE, pull->changes, error);
 }
 
@@ -312,9 +326,11 @@ drop_absent (Pull *pull, const KtObject *object, GError **error)
   for (guint i = 0; i < lost->len; i++)
     {
       const KtRecord *record = g_ptr_array_index (lost, i);
-      Row row = { object, record->id, NULL };
+      /* What this user may not see any more has left, and is not kept. */
+      Row row = { object, record->id, NULL,
+                  kt_access_may (&local->identity->access, KT_MAY_READ, object, record, NULL, NULL) };
 
-      if (!keep_lost (pull, "not on the server after a reset", record, error)
+      if ((row.kept && !keep_lost (pull, "not on the server after a reset", record, error))
           || !take_row (pull, &row, error))
         return FALSE;
     }
@@ -652,7 +668,8 @@ end_last (Pull *pull, GError **error)
       || !_kt_local_cover (local, &pull->page->settled_id, pull->page->seq, pull->touched, error)
       || ((pull->all || !local->ready) && !_kt_local_end_old_life (local, pull->touched, error))
       || !_kt_local_leave_settled (local, pull->page->seq, pull->touched, &left, error)
-      || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error))
+      || !_kt_local_recompute_all (local, pull->touched, FALSE, pull->changes, error)
+      || !_kt_local_forget (local, pull->left, error))
     return FALSE;
   if (left)
     pull->changes->set->outbox = TRUE;
@@ -725,7 +742,8 @@ kt_local_apply_page (KtLocal *local,
   g_autoptr (GHashTable) touched = _kt_touched_new ();
   g_autoptr (GPtrArray) pending = g_ptr_array_new_with_free_func (row_free);
   g_autoptr (KtSums) sums = kt_sums_new ();
-  Pull pull = { local, page, &collected, touched, pending, sums, FALSE, FALSE, FALSE };
+  g_autoptr (GHashTable) left = g_hash_table_new_full (kt_id_hash, kt_id_equal, g_free, NULL);
+  Pull pull = { local, page, &collected, touched, pending, sums, FALSE, FALSE, FALSE, left };
 
   g_return_val_if_fail (page != NULL && !page->repair, FALSE);
 
@@ -792,7 +810,7 @@ mend_row (Pull *pull, gboolean gone, guint *mended, GError **error)
   const KtPage *page = pull->page;
   g_autoptr (KtRecord) record = gone ? NULL : read_row (page);
   g_autoptr (KtRecord) held = NULL;
-  Row row = { page->object, page->id, record };
+  Row row = { page->object, page->id, record, TRUE };
 
   /* What is newer, or may only be gone since, comes with the next pull and what belongs to it (P5). */
   if (gone ? page->seq != pull->local->seq : record->rev > pull->local->seq)
@@ -840,7 +858,7 @@ kt_local_apply_rows (KtLocal *local,
   g_auto (KtChanges) collected = { 0 };
   g_autoptr (GHashTable) touched = _kt_touched_new ();
   g_autoptr (KtSums) sums = kt_sums_new ();
-  Pull pull = { local, page, &collected, touched, NULL, sums, FALSE, TRUE, TRUE };
+  Pull pull = { local, page, &collected, touched, NULL, sums, FALSE, TRUE, TRUE, NULL };
 
   g_return_val_if_fail (page != NULL && page->repair && left != NULL && mended != NULL, FALSE);
 

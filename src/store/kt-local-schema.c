@@ -597,6 +597,8 @@ move_to (KtLocal *local, const KtSchema *schema, GError **error)
       error))
     return FALSE;
   _kt_local_use_schema (local, keep);
+  /* Rights may speak of what is new. */
+  local->hides |= local->identity != NULL && local->identity->access.rights != NULL;
   return _kt_local_ensure_indices (local, error) && show_again (local, error)
          && _kt_local_resum_changed (local, before, local->schema, error);
 }

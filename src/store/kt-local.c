@@ -27,7 +27,7 @@ static const KtMigration migrations[] = {
     "CREATE TABLE kt_outbox (no INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL,"
     "  number INTEGER, at TEXT NOT NULL, origin TEXT NOT NULL, batch TEXT, resolves BLOB,"
     "  resolution TEXT, made INTEGER NOT NULL, reason TEXT, code TEXT, outcome INTEGER, seq INTEGER,"
-    "  id BLOB NOT NULL, again INTEGER NOT NULL DEFAULT 0);"
+    "  id BLOB NOT NULL, again INTEGER NOT NULL DEFAULT 0, escrow INTEGER NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX kt_outbox_number ON kt_outbox (number) WHERE number IS NOT NULL;"
     "CREATE INDEX kt_outbox_state ON kt_outbox (state);"
     "CREATE INDEX kt_outbox_batch ON kt_outbox (batch) WHERE batch IS NOT NULL;"
@@ -223,6 +223,9 @@ _kt_local_refresh (KtLocal *local, GError **error)
       local->stamp++;
     }
 
+  if (!_kt_local_use_access (local, error))
+    return FALSE;
+
   if (ready != local->ready)
     {
       local->ready = ready;
@@ -265,8 +268,8 @@ relax (KtLocal *local, gboolean relaxed, GError **error)
   /* The pragma takes the log's hook. */
   kt_db_checkpoint_beside (local->db, FALSE);
   if (!kt_db_exec (local->db,
-                   relaxed ? "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=20000"
-                           : "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000",
+                   relaxed ? "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=20000; PRAGMA secure_delete=OFF"
+                           : "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000; PRAGMA secure_delete=ON",
                    error))
     return FALSE;
   local->relaxed = relaxed;
@@ -643,7 +646,7 @@ forget_everything (KtLocal *local, GError **error)
            "DELETE FROM kt_settled; DELETE FROM kt_pin;"
            "DELETE FROM kt_stage; DELETE FROM kt_history; DELETE FROM kt_blob;"
            "DELETE FROM kt_meta WHERE key IN ('kt:cursor', 'kt:seq', 'kt:epoch', 'kt:ready',"
-           "  'kt:stage_cursor', 'kt:stage_all', 'kt:next_number', 'kt:wipe', 'kt:settled', 'kt:common',"
+           "  'kt:stage_cursor', 'kt:stage_all', 'kt:next_number', 'kt:wipe', 'kt:access', 'kt:access_digest', 'kt:settled', 'kt:common',"
            "  'kt:kept_bytes', 'kt:kept_count', 'kt:kept_age', 'kt:kept_from', 'kt:notices')",
            error);
 }

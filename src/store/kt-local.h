@@ -89,6 +89,17 @@ KtChangeSet *kt_change_set_ref   (KtChangeSet *set);
 void         kt_change_set_unref (KtChangeSet *set);
 gboolean     kt_change_set_touches (const KtChangeSet *set, const KtObject *object);
 
+/* ---- scope ---- */
+/* What this user may do and see, as the server said last (kt_rights_*): it is in kt_local_identity()->access, so that writing and every
+ * check ask it; without one everything may be tried. Fields that are not to be seen any more leave rows, shadows, full text, sort keys,
+ * history and what is remembered, in the same transaction. SERVER: of another user; nothing is changed. */
+gboolean kt_local_set_access    (KtLocal *local, KtRights *rights, KtChangeSet **changes, GError **error);
+char    *kt_local_access_digest (KtLocal *local);                   /* NULL: none yet. g_free */
+/* What left is also to leave the file: one step, a fraction of a second but for the last, which writes a file of up to 512 MiB anew. *more:
+ * call it again. Outside a transaction. */
+gboolean kt_local_sweep_due     (KtLocal *local);
+gboolean kt_local_sweep         (KtLocal *local, gboolean *more, GError **error);
+
 /* ---- reading (one read transaction each; all return NULL + error on failure) ---- */
 KtRecord  *kt_local_load   (KtLocal *local, const KtObject *object, const KtId *id, GError **error);   /* NULL, no error: none */
 KtRecord  *kt_local_load_shadow (KtLocal *local, const KtObject *object, const KtId *id, GError **error); /* base for a new patch: the visible record is; this is what the server has */

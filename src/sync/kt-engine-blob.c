@@ -198,10 +198,33 @@ choose (KtEngine *engine, KtLocal *local, GError **error)
   return TRUE;
 }
 
+/* What left this user's scope leaves the file, in steps. TRUE: there is more. That a step fails (somebody reads, the disk is full) is
+ * no reason to hold up anything: it is tried again with the next round. */
+static gboolean
+sweep (KtEngine *engine, KtLocal *local, gint64 *wait_us)
+{
+  g_autoptr (GError) failure = NULL;
+  gboolean more = FALSE;
+
+  if (engine->swept || !kt_local_sweep_due (local))
+    return FALSE;
+  if (!kt_local_sweep (local, &more, &failure))
+    {
+      g_debug ("sweeping: %s", failure->message);
+      engine->swept = TRUE;
+      return FALSE;
+    }
+  if (more)
+    *wait_us = 1;
+  return more;
+}
+
 /* Nothing is left of the list: that is remembered, so that the next round need not look. */
 static gboolean
-end_of_list (KtEngine *engine, KtLocal *local, gint64 now_us, GError **error)
+end_of_list (KtEngine *engine, KtLocal *local, gint64 now_us, gint64 *wait_us, GError **error)
 {
+  if (sweep (engine, local, wait_us))
+    return TRUE;
   if (!engine->skip_get && engine->wanted_blobs != NULL
       && g_hash_table_size (engine->blobs_left_out) == 0 && !kt_local_blobs_settled (local, error))
     return FALSE;
@@ -256,7 +279,7 @@ _kt_engine_ask_blob_get (KtEngine *engine,
     return NULL;
   if (engine->skip_get || (engine->getting == NULL && !kt_local_blobs_due (local)))
     {
-      end_of_list (engine, local, now_us, error);
+      end_of_list (engine, local, now_us, wait_us, error);
       return NULL;
     }
   if (engine->getting == NULL && !choose (engine, local, error))
@@ -264,7 +287,7 @@ _kt_engine_ask_blob_get (KtEngine *engine,
   place = engine->getting;
   if (place == NULL)
     {
-      end_of_list (engine, local, now_us, error);
+      end_of_list (engine, local, now_us, wait_us, error);
       return NULL;
     }
   if (place->size >= 0 && place->part >= place->size)

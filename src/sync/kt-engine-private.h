@@ -20,6 +20,7 @@ typedef enum
   EVENT_EMPTY,    /* nothing of this kind to send */
   EVENT_SETTLED,  /* nothing to send, and everything pulled since the last push */
   EVENT_SCHEMA,   /* what came speaks another schema */
+  EVENT_ACCESS,   /* it was made by another access document */
   EVENT_EPOCH,    /* the server lives another life */
   EVENT_COPIED,   /* another copy of this profile has used our numbers */
   EVENT_OWN,      /* refused for a reason of this step alone */
@@ -78,6 +79,7 @@ struct _KtEngine
   gboolean cursor_dropped;
   gboolean skip_push, skip_pull;
   guint schemas;
+  guint accesses;
   guint lingered;
   GError *problem; /* the first of this round */
 
@@ -100,6 +102,7 @@ struct _KtEngine
   GChecksum *sum;             /* of its first `summed` bytes */
   gint64 summed;
   gboolean skip_get;
+  gboolean swept;             /* tried in this round, and it failed */
   GHashTable *blobs_missing;  /* the server has not got them, since this engine was made */
 
   KtEngineRepair repair;

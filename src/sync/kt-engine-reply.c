@@ -40,6 +40,14 @@ schema_is (KtLocal *local, const char *digest)
   return digest == NULL || (schema != NULL && g_str_equal (digest, kt_schema_digest (schema)));
 }
 
+static gboolean
+access_is (KtLocal *local, const char *digest)
+{
+  g_autofree char *mine = digest != NULL ? kt_local_access_digest (local) : NULL;
+
+  return g_strcmp0 (mine, digest) == 0;
+}
+
 /* The handlers below return FALSE with an error of the server's making: the step is left out of
  * this round; or with *local_failure, of this machine's: everything waits. */
 
@@ -251,6 +259,19 @@ take_page (KtEngine *engine,
       _kt_engine_fire (engine, EVENT_SCHEMA);
       return TRUE;
     }
+  if (!access_is (local, page->access_digest))
+    {
+      /* Nothing of it either: whoever lost a right must not keep what it showed, nor miss what a new one shows. */
+      if (engine->accesses >= MAX_SCHEMAS)
+        {
+          g_set_error_literal (error, KT_ERROR, KT_ERROR_SERVER,
+                               "The server cannot agree with itself what you may see. What is here stays as it is");
+          return FALSE;
+        }
+      engine->accesses++;
+      _kt_engine_fire (engine, EVENT_ACCESS);
+      return TRUE;
+    }
   if (page->rows_total > 0 && page->snapshot)
     engine->status.rows_total = page->rows_total;
 
@@ -283,6 +304,37 @@ take_page (KtEngine *engine,
   return TRUE;
 }
 
+/* A document that cannot be read says nothing: neither that all is allowed nor that nothing is (53). */
+static gboolean
+take_access (KtEngine *engine,
+             KtLocal *local,
+             KtReply *reply,
+             GPtrArray *change_sets,
+             GError **local_failure,
+             GError **error)
+{
+  gsize len = 0;
+  gconstpointer data = reply->body != NULL ? g_bytes_get_data (reply->body, &len) : NULL;
+  g_autoptr (KtRights) rights = kt_rights_from_json (data != NULL ? data : "", (gssize) len, error);
+  g_autoptr (GError) failure = NULL;
+  KtChangeSet *changes = NULL;
+
+  if (rights == NULL)
+    {
+      g_prefix_error (error, "What you may see could not be learned: ");
+      return FALSE;
+    }
+  if (!kt_local_set_access (local, rights, &changes, &failure))
+    {
+      g_propagate_error (_kt_engine_is_pages_fault (failure) ? error : local_failure, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  if (changes != NULL)
+    g_ptr_array_add (change_sets, changes);
+  _kt_engine_fire (engine, EVENT_ANSWERED);
+  return TRUE;
+}
+
 static gboolean
 take_reply (KtEngine *engine,
             KtLocal *local,
@@ -295,6 +347,8 @@ take_reply (KtEngine *engine,
     {
     case KT_ENGINE_SCHEMA:
       return take_schema (engine, local, reply, change_sets, local_failure, error);
+    case KT_ENGINE_ACCESS:
+      return take_access (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_PUSH:
       return take_verdicts (engine, local, reply, change_sets, local_failure, error);
     case KT_ENGINE_DEVICE:

@@ -25,6 +25,12 @@ static const struct
   { KT_ENGINE_SCHEMA, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_SCHEMA, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
+  { KT_ENGINE_ACCESS, EVENT_ANSWERED, KT_ENGINE_PUSH },
+  { KT_ENGINE_ACCESS, EVENT_OWN, KT_ENGINE_PUSH }, /* nothing is concluded, and nothing taken in */
+  { KT_ENGINE_ACCESS, EVENT_EPOCH, KT_ENGINE_PUSH },
+  { KT_ENGINE_ACCESS, EVENT_FAILED, KT_ENGINE_WAIT },
+  { KT_ENGINE_ACCESS, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
+
   { KT_ENGINE_PUSH, EVENT_ANSWERED, KT_ENGINE_PULL }, /* take turns */
   { KT_ENGINE_PUSH, EVENT_MORE, KT_ENGINE_PUSH },     /* the same, in smaller batches */
   { KT_ENGINE_PUSH, EVENT_EMPTY, KT_ENGINE_PULL },
@@ -46,6 +52,7 @@ static const struct
   { KT_ENGINE_PULL, EVENT_EMPTY, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_OWN, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_SCHEMA, KT_ENGINE_SCHEMA },
+  { KT_ENGINE_PULL, EVENT_ACCESS, KT_ENGINE_ACCESS },
   { KT_ENGINE_PULL, EVENT_EPOCH, KT_ENGINE_PUSH },
   { KT_ENGINE_PULL, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_PULL, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
@@ -184,7 +191,9 @@ begin_round (KtEngine *engine)
   engine->skip_push = FALSE;
   engine->skip_pull = FALSE;
   engine->schemas = 0;
+  engine->accesses = 0;
   engine->skip_get = FALSE;
+  engine->swept = FALSE;
   g_clear_pointer (&engine->wanted_blobs, g_ptr_array_unref);
   g_clear_error (&engine->problem);
   g_hash_table_remove_all (engine->blobs_left_out);
@@ -253,6 +262,7 @@ _kt_engine_leave_out (KtEngine *engine, const GError *problem)
       engine->skip_push = TRUE;
       break;
     case KT_ENGINE_PULL:
+    case KT_ENGINE_ACCESS:
       engine->skip_pull = TRUE;
       break;
     case KT_ENGINE_BLOB_STAT:
@@ -543,6 +553,9 @@ kt_engine_next (KtEngine *engine,
 
         case KT_ENGINE_SCHEMA:
           request = ask_schema (engine, local, token, monotonic_us);
+          break;
+        case KT_ENGINE_ACCESS:
+          request = _kt_engine_ask (engine, KT_ENDPOINT_ACCESS, token, monotonic_us);
           break;
         case KT_ENGINE_PUSH:
           request = ask_push (engine, local, token, monotonic_us, &failure);

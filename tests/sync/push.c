@@ -289,6 +289,10 @@ make_admin (Device *device, gboolean admin)
   identity.user_name = user;
   identity.currency = currency;
   identity.workspace = workspace;
+  /* What the server says of rights is not asked here. */
+  kt_db_exec (kt_local_db (device->local),
+              "DELETE FROM kt_meta WHERE key IN ('kt:access', 'kt:access_digest')", &error);
+  g_assert_no_error (error);
   kt_local_set_identity (device->local, &identity, &error);
   g_assert_no_error (error);
 }
