@@ -422,6 +422,63 @@ _kt_local_left (KtLocal *local, const KtObject *object, const KtId *id, GError *
 }
 
 gboolean
+_kt_local_escrow_entry (KtLocal *local, gint64 no, GError **error)
+{
+  g_autoptr (KtMutation) mutation = _kt_local_read_mutation (local, no, NULL, error);
+  KtId again;
+
+  if (mutation == NULL)
+    return FALSE;
+  /* Another action than the one that was refused. */
+  again = kt_id_derive (&mutation->id, "escrow");
+  return kt_db_run (local->db, error,
+                    "UPDATE kt_outbox SET state=?2, number=NULL, reason=NULL, code=NULL, outcome=NULL,"
+                    " seq=NULL, id=?3, again=0, escrow=1 WHERE no=?1",
+                    KT_BIND_INT, no, KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_ID, &again,
+                    KT_BIND_END)
+         >= 0;
+}
+
+/* What was refused and is about a record that has left, or writes fields that its author may not see any more, is for
+ * somebody else to decide. */
+gboolean
+_kt_local_escrow_refused (KtLocal *local, GError **error)
+{
+  g_autoptr (GArray) numbers = g_array_new (FALSE, FALSE, sizeof (gint64));
+  KtStep step;
+
+  {
+    KT_STMT_SCOPE *stmt =
+      kt_db_stmt (local->db,
+                  "SELECT o.no, EXISTS (SELECT 1 FROM kt_outbox_op p JOIN kt_shadow s ON s.id=p.id"
+                  " WHERE p.no=o.no AND s.rev=?2) FROM kt_outbox o WHERE o.state=?1 AND o.escrow=0 ORDER BY o.no",
+                  error);
+
+    if (stmt == NULL)
+      return FALSE;
+    kt_stmt_bind_int (stmt, 1, KT_OUTBOX_PARKED);
+    kt_stmt_bind_int (stmt, 2, KT_REV_LEFT);
+    while ((step = kt_stmt_step (stmt, error)) == KT_STEP_ROW)
+      {
+        gint64 row[2] = { kt_stmt_int (stmt, 0), kt_stmt_int (stmt, 1) };
+
+        g_array_append_vals (numbers, row, 2);
+      }
+    if (step != KT_STEP_DONE)
+      return FALSE;
+  }
+  for (guint i = 0; i + 1 < numbers->len; i += 2)
+    {
+      gint64 no = g_array_index (numbers, gint64, i);
+
+      if ((g_array_index (numbers, gint64, i + 1) != 0 || _kt_local_hides_entry (local, no))
+          && !_kt_local_escrow_entry (local, no, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
 _kt_local_escrow (KtLocal *local, const KtId *id, KtChanges *changes, GError **error)
 {
   g_autoptr (GArray) numbers = g_array_new (FALSE, FALSE, sizeof (gint64));
@@ -450,22 +507,8 @@ _kt_local_escrow (KtLocal *local, const KtId *id, KtChanges *changes, GError **e
       return FALSE;
   }
   for (guint i = 0; i < numbers->len; i++)
-    {
-      gint64 no = g_array_index (numbers, gint64, i);
-      g_autoptr (KtMutation) mutation = _kt_local_read_mutation (local, no, NULL, error);
-      KtId again;
-
-      if (mutation == NULL)
-        return FALSE;
-      again = kt_id_derive (&mutation->id, "escrow");
-      if (kt_db_run (local->db, error,
-                     "UPDATE kt_outbox SET state=?2, number=NULL, reason=NULL, code=NULL, outcome=NULL,"
-                     " seq=NULL, id=?3, again=0, escrow=1 WHERE no=?1",
-                     KT_BIND_INT, no, KT_BIND_INT, (gint64) KT_OUTBOX_QUEUED, KT_BIND_ID, &again,
-                     KT_BIND_END)
-          < 0)
-        return FALSE;
-    }
+    if (!_kt_local_escrow_entry (local, g_array_index (numbers, gint64, i), error))
+      return FALSE;
   if (numbers->len > 0 && changes != NULL)
     changes->set->outbox = TRUE;
   return TRUE;
@@ -527,7 +570,8 @@ set_access (KtLocal *local, KtRights *rights, KtChanges *changes, GError **error
   purge.now = &local->identity->access;
   find_fields (&purge, &before);
   changes->set->everything = TRUE;
-  return g_hash_table_size (fields) == 0 || purge_all (&purge, error);
+  return g_hash_table_size (fields) == 0
+         || (purge_all (&purge, error) && _kt_local_escrow_refused (local, error));
 }
 
 gboolean

@@ -825,6 +825,8 @@ settle_in (KtLocal *local, const KtVerdict *verdicts, guint n, KtChanges *change
   for (guint i = 0; i < n; i++)
     if (!settle_one (local, &verdicts[i], touched, &any, error))
       return FALSE;
+  if (any && !_kt_local_escrow_refused (local, error))
+    return FALSE;
   changes->set->outbox = any;
   /* The reply was lost and the page came first: nothing more is to come for these (I4). */
   return !any || !local->ready

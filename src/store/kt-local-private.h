@@ -258,6 +258,8 @@ gboolean  _kt_local_forget       (KtLocal *local, GHashTable *ids, GError **erro
 gboolean  _kt_local_forget_one   (KtLocal *local, const KtId *id, GError **error);
 /* Parked changes of a record that has left are sent again, for somebody else to decide. */
 gboolean  _kt_local_escrow       (KtLocal *local, const KtId *id /* NULL: all parked */, KtChanges *changes, GError **error);
+gboolean  _kt_local_escrow_entry (KtLocal *local, gint64 no, GError **error);
+gboolean  _kt_local_escrow_refused (KtLocal *local, GError **error);
 /* What the user may not see, of a record that is about to be shown. */
 void      _kt_local_cut          (KtLocal *local, KtRecord *record);
 /* Whether an entry of the outbox writes what its author may not see any more: then nobody remembers it here. */
