@@ -695,7 +695,7 @@ try_changes (KtPull *pull,
     done = gone_erased (pull, cursor->seq, end, writer, gone, error);
   if (done && !*too_large)
     done = gone_lost (pull, cursor->seq, end, writer, gone, error)
-           && put_settled (core, pull->actor, cursor->seq, end, writer, error);
+           && put_settled (core, pull->actor, pull->at_rest ? cursor->seq : 0, end, writer, error);
   if (!done || *too_large)
     {
       drop_page (writer);
@@ -849,6 +849,7 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
     g_ptr_array_new_with_free_func ((GDestroyNotify) kt_rights_unref);
   g_autoptr (GPtrArray) held =
     g_ptr_array_new_with_free_func ((GDestroyNotify) kt_subscriptions_free);
+  g_autofree char *schema = NULL;
   KtPull pull = { .core = core, .actor = actor, .rights = rights, .held = held };
   KtCursor cursor;
   KtReply *reply;
@@ -865,6 +866,8 @@ _kt_core_pull (KtCore *core, const KtActor *actor, const KtRequest *request)
   pull.now = _kt_actor_subscriptions (core, actor);
   pull.now_seq = now_seq;
   pull.limit = (guint) limit;
+  schema = kt_request_get_query (request, "schema");
+  pull.at_rest = schema != NULL;
   if (!follow_scope (&pull, &cursor, &error))
     return _kt_reply_error (error);
   if (no_news (core, request, &cursor, now_seq))

@@ -37,6 +37,7 @@ typedef struct
   GPtrArray             *held;       /* KtSubscriptions, one for each of them */
   gint64                 now_seq;
   guint                  limit;      /* rows of a page */
+  gboolean               at_rest;    /* the device says that no page of this pull came before this one */
 } KtPull;
 
 /* kt-core-move.c: from one scope to another. What a device holds of commits up to cursor->seq came by any of pull->held, and what it

@@ -73,8 +73,8 @@ FAULTS = [
      "      || !kt_db_commit (local->db, error) || !kt_db_begin (local->db, KT_TX_WRITE, error)\n"
      "      || !(local->ready ? swap (pull, error) : _kt_local_put_on_indices (local, error))"),
     ("pages are shown one by one", "src/store/kt-local-pull.c",
-     "  return pull->page->more ? end_between (pull, error) : end_last (pull, error);",
-     "  return pull->page->more && FALSE ? end_between (pull, error) : end_last (pull, error);"),
+     "  return (pull->page->more ? end_between (pull, error) : end_last (pull, error))",
+     "  return (pull->page->more && FALSE ? end_between (pull, error) : end_last (pull, error))"),
     ("a page's checksum is not looked at", "src/proto/kt-page.c",
      "  if (memcmp (digits, bytes + covered, CRC_DIGITS) != 0)",
      "  if (memcmp (digits, digits, CRC_DIGITS) != 0)"),

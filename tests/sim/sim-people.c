@@ -130,6 +130,7 @@ sim_people_put_back (SimDevice *device)
   GPtrArray *deeds = device->sim->deeds;
   guint bit = 1u << device->index;
 
+  device->sim->put_back = TRUE;
   for (guint i = 0; i < deeds->len; i++)
     {
       SimDeed *deed = deeds->pdata[i];
@@ -330,6 +331,9 @@ change_field (SimDevice *device, KtRecord *record)
   while (own < record->object->n_fields && !record->object->fields[own]->system)
     own++;
   field = record->object->fields[pick (sim, own)];
+  /* Steps of a state meet seldom, since most are not allowed. */
+  if (pick (sim, 5) == 0 && kt_object_field (record->object, "stage") != NULL)
+    field = kt_object_field (record->object, "stage");
   text = g_strdup_printf ("v%u-%u", sim->deeds->len, pick (sim, 1000));
   if (strcmp (field->name, "pair") == 0)
     return;
@@ -433,6 +437,49 @@ create_pair (SimDevice *device)
 
   add_create (device, mutation, "person", pair);
   add_create (device, mutation, "job", pair);
+  commit (device, mutation);
+}
+
+static void
+attach (SimDevice *device)
+{
+  Sim *sim = device->sim;
+  const KtObject *object = object_of (device, "file");
+  g_autofree char *now = time_of (device);
+  g_autofree char *path = g_build_filename (device->dir, "attachment", NULL);
+  g_autofree char *line =
+    g_strdup_printf ("attachment %u of %" G_GUINT64_FORMAT "\n", sim->deeds->len, sim->seed);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (KtMutation) mutation = kt_mutation_new (now, "client");
+  g_autoptr (KtRecord) parent = pick_record (device, NULL, FALSE);
+  g_autoptr (KtRecord) record = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *sha256 = NULL;
+  gint64 size = 0;
+  KtValue value = KT_VALUE_INIT;
+  KtId id = new_id (sim);
+
+  for (guint i = 1 + pick (sim, 40); i > 0; i--)
+    g_string_append (text, line);
+  sim->attached = TRUE;
+  if (!g_file_set_contents_full (path, text->str, (gssize) text->len, G_FILE_SET_CONTENTS_NONE, 0600, NULL)
+      || !kt_local_blob_add (device->local, path, &sha256, &size, NULL, &error))
+    {
+      sim_say (sim, "    %s: %s", device->name, error != NULL ? error->message : "no file");
+      return;
+    }
+  record = kt_record_new (object, &id);
+  set_text (record, "name", "attachment.txt");
+  set_text (record, "sha256", sha256);
+  set_text (record, "mime", "text/plain");
+  kt_value_set_int (&value, size);
+  set (record, "size", &value);
+  if (parent != NULL)
+    {
+      kt_value_set_any (&value, parent->object->name, &parent->id);
+      set (record, "parent", &value);
+    }
+  kt_mutation_add (mutation, KT_MUTATE_CREATE, object, &id, 0, kt_patch_diff (NULL, record));
   commit (device, mutation);
 }
 
@@ -611,6 +658,9 @@ sim_people_act (SimDevice *device, SimActionKind kind)
       break;
     case SIM_PAIR:
       create_pair (device);
+      break;
+    case SIM_ATTACH:
+      attach (device);
       break;
     case SIM_POISON:
       poison (device);

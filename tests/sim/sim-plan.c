@@ -21,6 +21,7 @@ typedef enum
   GROUP_COPY,
   GROUP_SERVER_COPY,
   GROUP_SCHEMA,
+  GROUP_FILES,
   N_GROUPS
 } Group;
 
@@ -33,6 +34,7 @@ static const struct
   [SIM_CREATE] = { "create", 10, GROUP_ALWAYS },
   [SIM_UPDATE] = { "update", 30, GROUP_ALWAYS },
   [SIM_PAIR] = { "pair", 3, GROUP_ALWAYS },
+  [SIM_ATTACH] = { "attach", 6, GROUP_FILES },
   [SIM_POISON] = { "poison", 3, GROUP_POISON },
   [SIM_DELETE] = { "delete", 5, GROUP_ALWAYS },
   [SIM_BIN_RESTORE] = { "bin-restore", 3, GROUP_ALWAYS },
@@ -210,9 +212,10 @@ spoil (SimDevice *device, SimActionKind kind)
       guint at = (guint) g_rand_int_range (rand, 0, (gint32) len);
 
       g_bytes_unref (reply->body);
-      /* Damage that nothing can notice is not asked for: pages carry a checksum, what HTTP carries otherwise is TLS's
+      /* Damage that nothing can notice is not asked for: pages and attachments carry a checksum, what HTTP carries otherwise is TLS's
        * to protect; a cut shows anywhere. */
-      if (kind == SIM_GARBLE && device->request->endpoint == KT_ENDPOINT_PULL)
+      if (kind == SIM_GARBLE && (device->request->endpoint == KT_ENDPOINT_PULL
+                                 || device->request->endpoint == KT_ENDPOINT_BLOB_GET))
         bytes[at] ^= (guint8) (1 << g_rand_int_range (rand, 0, 7));
       else
         len = at;
@@ -251,6 +254,7 @@ sim_act (Sim *sim, const SimAction *action)
     case SIM_CREATE:
     case SIM_UPDATE:
     case SIM_PAIR:
+    case SIM_ATTACH:
     case SIM_POISON:
     case SIM_DELETE:
     case SIM_BIN_RESTORE:

@@ -748,6 +748,53 @@ sim_restore_device (SimDevice *device)
   sim_open_device (device);
 }
 
+static void
+copy_tree (const char *from, const char *to)
+{
+  g_autoptr (GDir) folder = g_dir_open (from, 0, NULL);
+  const char *name;
+
+  if (folder == NULL)
+    return;
+  g_mkdir_with_parents (to, 0700);
+  while ((name = g_dir_read_name (folder)) != NULL)
+    {
+      g_autofree char *source = g_build_filename (from, name, NULL);
+      g_autofree char *target = g_build_filename (to, name, NULL);
+      g_autofree char *text = NULL;
+      gsize len;
+
+      if (g_file_test (source, G_FILE_TEST_IS_DIR))
+        copy_tree (source, target);
+      else if (g_file_get_contents (source, &text, &len, NULL))
+        g_file_set_contents_full (target, text, (gssize) len, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
+    }
+}
+
+char *
+sim_server_file (const char *sha256)
+{
+  g_autofree char *two = g_strndup (sha256, 2);
+
+  return g_build_filename (scratch, "server", "blobs", two, sha256, NULL);
+}
+
+/* Only what a history has attached. */
+static void
+remove_files (void)
+{
+  g_autofree char *server = g_build_filename (scratch, "server", "blobs", NULL);
+
+  remove_tree (server);
+  for (guint i = 0; i < SIM_MAX_DEVICES; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("d%u", i);
+      g_autofree char *blobs = g_build_filename (scratch, name, "blobs", NULL);
+
+      remove_tree (blobs);
+    }
+}
+
 static SimDevice *device_new (Sim *sim, guint index, const char *user, SimImage *image,
                               const char *session, gint64 years);
 
@@ -765,6 +812,13 @@ sim_clone_device (SimDevice *device)
   session = read_session (device);
   copy = device_new (sim, sim->n_devices, device->user, image, session, 0);
   copy->clock.wall_us = device->clock.wall_us;
+  if (sim->attached)
+    {
+      g_autofree char *from = g_build_filename (device->dir, "blobs", NULL);
+      g_autofree char *to = g_build_filename (copy->dir, "blobs", NULL);
+
+      copy_tree (from, to);
+    }
   sim->devices[sim->n_devices++] = copy;
   sim_people_copied (device, copy);
   sim_say (sim, "    %s is a copy of %s", copy->name, device->name);
@@ -943,6 +997,8 @@ sim_free (Sim *sim)
   sim_disk_kill (sim->disk);
   g_clear_pointer (&sim->core, kt_core_close);
   g_clear_pointer (&sim->backup, sim_image_unref);
+  if (sim->attached)
+    remove_files ();
   g_hash_table_unref (sim->deeds_by_at);
   g_ptr_array_unref (sim->deeds);
   g_array_unref (sim->ids);

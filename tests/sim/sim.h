@@ -24,7 +24,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   /* what people do */
-  SIM_CREATE, SIM_UPDATE, SIM_PAIR, SIM_POISON, SIM_DELETE, SIM_BIN_RESTORE, SIM_UNDO, SIM_RETRY, SIM_DISCARD, SIM_RESOLVE,
+  SIM_CREATE, SIM_UPDATE, SIM_PAIR, SIM_ATTACH, SIM_POISON, SIM_DELETE, SIM_BIN_RESTORE, SIM_UNDO, SIM_RETRY, SIM_DISCARD, SIM_RESOLVE,
   /* the engine and its line */
   SIM_POKE, SIM_STEP, SIM_ROUND, SIM_ASK, SIM_SERVE, SIM_ANSWER,
   SIM_LOSE, SIM_TWICE, SIM_LATE, SIM_GARBLE, SIM_CUT, SIM_STRANGER, SIM_REFUSE,
@@ -135,6 +135,8 @@ struct _Sim
   GArray    *ids;                 /* SimKnown: records that people may touch */
   SimImage  *backup;              /* of the server; NULL: none */
   guint      schema;              /* how far the schema has moved */
+  gboolean   put_back;            /* a profile was */
+  gboolean   attached;            /* there are attachments */
   guint      lives;               /* restores of the server */
   gboolean   spoiled;             /* this server is not to be used for another history */
   GRand     *rand;                /* of the action under way */
@@ -201,6 +203,7 @@ void     sim_people_put_back (SimDevice *device);                  /* to its bac
 /* ---- sim-oracle.c ---- */
 void     sim_check_device (SimDevice *device);                     /* at every step */
 void     sim_check_all    (Sim *sim);                              /* when all has settled */
+char    *sim_server_file    (const char *sha256);                   /* where the server keeps that attachment; g_free */
 char    *sim_final_state  (Sim *sim);                              /* of what people wrote; no clock in it */
 
 G_END_DECLS
