@@ -10,7 +10,9 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -375,6 +377,36 @@ def leaving(tap, folder, host, client):
             same((no.status, no.code), (400, "invalid"))
 
 
+def status_of(host, method, path, *headers):
+    """Of a request that never sends its body."""
+    with socket.create_connection(("127.0.0.1", host.port), timeout=30) as line:
+        line.sendall("\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode())
+        return int(line.recv(100).split(b" ")[1])
+
+
+def table(tap, source, host, client):
+    """Every row of the table of paths, asked."""
+    text = pathlib.Path(source, "docs", "protocol.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(GET|POST|PUT) (/v1/[^`]*)` \| (0|\d+ [KM]iB) \| (no|yes)", text, re.M)
+    paths = {}
+    with tap.check(f"the table of paths is true: {len(rows)} rows"):
+        assert len(rows) >= 15, rows
+        bearer = "Authorization: Bearer " + client.state["token"]
+        for method, path, limit, token in rows:
+            path = path.replace("SHA256", "0" * 64)
+            paths.setdefault(path, set()).add(method)
+            if token == "yes":
+                same(status_of(host, method, path, "Content-Length: 0"), 401, path)
+            elif method == "GET":
+                same(status_of(host, method, path), 200, path)
+            number, _, unit = limit.partition(" ")
+            size = int(number) * {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}[unit]
+            same(status_of(host, method, path, bearer, f"Content-Length: {size + 1}", "Expect: 100-continue"), 413, path)
+        for path, methods in paths.items():
+            for method in {"GET", "POST", "PUT", "DELETE"} - methods:
+                same(status_of(host, method, path, bearer, "Content-Length: 0"), 405, f"{method} {path}")
+
+
 def strangers(tap, host, client):
     with tap.check("what is not meant for this client: another's cursor, a damaged one, a path of the future"):
         for cursor in ("nonsense", client.state["cursor"][:-4] + "AAAA"):
@@ -421,6 +453,7 @@ def main(source):
         copied(tap, folder, ctl, client)
         restored(tap, folder, host, ctl, client)
         leaving(tap, folder, host, client)
+        table(tap, source, host, client)
         strangers(tap, host, client)
         with tap.check("at the end all are equal, and the server is sound"):
             equal(ctl, client)
