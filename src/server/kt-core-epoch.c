@@ -46,6 +46,28 @@ _kt_core_begin_life (KtDb *db, const KtEnv *env, GError **error)
          && _kt_core_set_meta (db, "epoch", text, 0, error);
 }
 
+gboolean
+kt_core_begin_life (KtCore *core, GError **error)
+{
+  gint64 seq;
+
+  g_return_val_if_fail (core != NULL, FALSE);
+
+  if (!_kt_core_begin (core, KT_TX_WRITE, &seq, error))
+    return FALSE;
+  if (!_kt_core_begin_life (core->db, core->env, error))
+    {
+      kt_db_rollback (core->db);
+      return FALSE;
+    }
+  if (!kt_db_commit (core->db, error))
+    return FALSE;
+  /* And this connection takes note of it. */
+  if (!_kt_core_begin (core, KT_TX_READ, &seq, error))
+    return FALSE;
+  return kt_db_commit (core->db, error);
+}
+
 /* *parent NULL: the first life, or one that nobody wrote down. */
 static gboolean
 read_life (KtCore *core,

@@ -75,6 +75,9 @@ gboolean  kt_core_role_set      (KtCore *core, const char *name, const char *jso
 GPtrArray *kt_core_role_list    (KtCore *core, GError **error);                                        /* JSON texts */
 gboolean  kt_core_backup  (KtCore *core, const char *file, GError **error);                            /* database and blobs in one file */
 gboolean  kt_core_restore (const char *file, const char *dir, const KtEnv *env, GError **error);       /* into a new DIR; starts a new epoch */
+/* The database was put back from a backup by other means than kt_core_restore (PostgreSQL's own tools, a snapshot of the disk): a new
+ * epoch begins at what it holds, so that devices send again what it lacks (P10). Works while the server runs. */
+gboolean  kt_core_begin_life (KtCore *core, GError **error);
 /* SQLite check, ledger vs. records, log vs. rev, references, blobs. Sentences. */
 GPtrArray *kt_core_check  (KtCore *core, GError **error);
 

@@ -430,6 +430,17 @@ run_restore (Options *options, GError **error)
 }
 
 static gboolean
+run_restored (Options *options, GError **error)
+{
+  g_autoptr (KtCore) core = open_core (options, error);
+
+  if (core == NULL || !kt_core_begin_life (core, error))
+    return FALSE;
+  say (options, "{\"restored\":true}", NULL);
+  return TRUE;
+}
+
+static gboolean
 run_check (Options *options, GError **error)
 {
   g_autoptr (KtCore) core = open_core (options, error);
@@ -478,6 +489,8 @@ static const Command commands[] = {
   { "backup", "DIR FILE", 2, 2, "", "Write everything into one file, also while the server runs",
     run_backup },
   { "restore", "FILE DIR", 2, 2, "", "Make a workspace from a backup", run_restore },
+  { "restored", "DIR", 1, 1, "",
+    "Say that other tools put the database back from a backup; devices send again what it lacks", run_restored },
   { "check", "DIR", 1, 1, "", "Examine a workspace and say what is wrong with it", run_check },
 };
 

@@ -353,6 +353,27 @@ test_lives (void)
   g_unlink (second);
 }
 
+/* P10 without our own backup: what the database is put back with does not matter, somebody says that it was. */
+static void
+test_restored_by_others (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new ();
+  g_autoptr (Device) ben = device_new (fixture, "ben");
+  KtId before = fixture->core->epoch;
+  gint64 at;
+  g_autoptr (GError) error = NULL;
+
+  g_free (create (ben, "account", "\"name\":[null,\"1\"]"));
+  at = kt_core_seq (fixture->core);
+  kt_core_begin_life (fixture->core, &error);
+  g_assert_no_error (error);
+  g_assert_false (kt_id_equal (&before, &fixture->core->epoch));
+  g_assert_cmpint (common_with (ben, &before, 1), ==, at);
+  g_free (create (ben, "account", "\"name\":[null,\"2\"]"));
+  g_assert_cmpint (kt_core_seq (fixture->core), ==, at + 1);
+  assert_sound (fixture);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -362,6 +383,7 @@ main (int argc, char **argv)
   g_test_add_func ("/server/identity/P3-other-content", test_other_content);
   g_test_add_func ("/server/identity/P11-copied", test_copied);
   g_test_add_func ("/server/identity/P12-no-id", test_no_id);
+  g_test_add_func ("/server/identity/P10-restored-by-others", test_restored_by_others);
   g_test_add_func ("/server/identity/P11-new-device", test_new_device);
   g_test_add_func ("/server/identity/P10-58-lives", test_lives);
   return g_test_run ();
