@@ -204,10 +204,22 @@ rebased_clear (gpointer data)
   g_free (((Rebased *) data)->patch);
 }
 
+/* What the server combines by what was added and taken away: that stays the same, whatever it was done to. */
+static gboolean
+is_step (const KtObject *object, const char *name)
+{
+  const KtField *field = object != NULL ? kt_object_field (object, name) : NULL;
+
+  return field != NULL
+         && (field->policy == KT_POLICY_SUM || field->policy == KT_POLICY_UNION
+             || field->policy == KT_POLICY_TEXT);
+}
+
 /* The base of @later becomes that of @gone in the fields where it was made over it. @seen: fields of this record that an
  * earlier op has taken over already. FALSE: nothing changes. */
 static gboolean
-rebase_patch (const char *gone_text,
+rebase_patch (const KtObject *object,
+              const char *gone_text,
               const char *later_text,
               gboolean may_drop,
               GHashTable *seen,
@@ -242,7 +254,7 @@ rebase_patch (const char *gone_text,
               moved = TRUE;
               continue;
             }
-          if (over)
+          if (over && !is_step (object, name))
             {
               g_free (before);
               before = g_steal_pointer (&base);
@@ -267,7 +279,7 @@ list_rebased (KtLocal *local, gint64 no, GArray *out, GError **error)
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   KT_STMT_SCOPE *stmt =
     kt_db_stmt (local->db,
-                "SELECT b.no, b.pos, a.patch, b.patch, o.state, a.id FROM kt_outbox_op a"
+                "SELECT b.no, b.pos, a.patch, b.patch, o.state, a.id, a.object FROM kt_outbox_op a"
                 " JOIN kt_outbox_op b ON b.id=a.id AND b.no>a.no"
                 " JOIN kt_outbox o ON o.no=b.no"
                 " WHERE a.no=?1 AND o.state IN (?2, ?3) AND a.patch IS NOT NULL"
@@ -289,7 +301,8 @@ list_rebased (KtLocal *local, gint64 no, GArray *out, GError **error)
 
       kt_stmt_id (stmt, 5, &value);
       kt_id_format (&value, id);
-      if (rebase_patch (kt_stmt_text (stmt, 2), kt_stmt_text (stmt, 3),
+      if (rebase_patch (kt_schema_object (local->schema, kt_stmt_text (stmt, 6)),
+                        kt_stmt_text (stmt, 2), kt_stmt_text (stmt, 3),
                         kt_stmt_int (stmt, 4) == KT_OUTBOX_QUEUED, seen, id, &rebased))
         g_array_append_val (out, rebased);
     }
