@@ -216,7 +216,7 @@ test_levels (Firm *firm, gconstpointer data)
     { "{\"account\":" LEVELS ("all") "}", "otujcx", "otujcx" },
   };
   static const char kinds[] = "otujcx";
-  g_autofree char *ids[sizeof kinds] = { NULL };
+  char *ids[sizeof kinds] = { NULL };
   g_autofree char *west = team_id (firm, "West");
   g_autofree char *unit = create (firm->ada, "business_unit", "\"name\":[null,\"North\"]");
   g_autofree char *in_unit = g_strdup_printf ("business_unit=%s", unit);
@@ -262,6 +262,8 @@ test_levels (Firm *firm, gconstpointer data)
             g_assert_cmpint (outcome, >=, KT_OUTCOME_REVIEW);
         }
     }
+  for (guint k = 0; k < G_N_ELEMENTS (ids); k++)
+    g_free (ids[k]);
 }
 
 /* Several roles: the most permissive; the baseline under them; of the team too. */
