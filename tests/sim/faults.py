@@ -129,9 +129,9 @@ FAULTS = [
      "                  &change->before, &change->before);"),
 
     # ---- copies and other lives
-    ("the epoch of a push is not looked at", "src/server/kt-core-push.c",
-     "  if (!kt_id_equal (&push->message.epoch, &push->core->epoch))",
-     "  if (!kt_id_equal (&push->message.epoch, &push->message.epoch))"),
+    ("a restored server keeps its epoch", "src/server/kt-core-epoch.c",
+     "         && _kt_core_set_meta (db, \"epoch\", text, 0, error);",
+     "         && (parent != NULL || _kt_core_set_meta (db, \"epoch\", text, 0, error));"),
     ("the epoch of a cursor is not looked at", "src/server/kt-core-pull.c",
      "  if (!kt_id_equal (&cursor->epoch, &core->epoch) || cursor->seq > now_seq || cursor->seq < 0)",
      "  if (cursor->seq > now_seq || cursor->seq < 0)"),

@@ -220,6 +220,80 @@ test_fast_clock (void)
   end (sim);
 }
 
+/* ---- copies, other lives, lost answers: what the simulation has found ---- */
+
+/* P10, P11, 58, 59: of two copies of a profile one has sent something. The server is put back to before that, and the other
+ * copy, which uses the same numbers, is there first. */
+static void
+test_copy_was_first (void)
+{
+  Sim *sim = sim_new_from (59, SIM_KNOWN);
+
+  sim_backup_server (sim);
+  sim_clone_device (sim->devices[2]);
+  act (sim, SIM_CREATE, 3, 1);
+  act (sim, SIM_ROUND, 3, 1);
+  sim_restore_server (sim);
+  act (sim, SIM_CREATE, 2, 2);
+  act (sim, SIM_ROUND, 2, 1);
+  act (sim, SIM_ROUND, 3, 1);
+  end (sim);
+}
+
+/* P11, 59: the same with work under way on both: a number before a gap goes alone. */
+static void
+test_numbers_apart (void)
+{
+  for (guint seed = 1; seed < 20; seed++)
+    {
+      Sim *sim = sim_new_from (seed, SIM_KNOWN);
+
+      sim_backup_server (sim);
+      sim_clone_device (sim->devices[1]);
+      act (sim, SIM_CREATE, 3, seed);
+      act (sim, SIM_ASK, 3, seed);
+      act (sim, SIM_CREATE, 1, seed + 1);
+      act (sim, SIM_UPDATE, 1, seed + 2);
+      sim_restore_server (sim);
+      act (sim, SIM_UPDATE, 3, seed + 3);
+      act (sim, SIM_ROUND, 1, seed);
+      end (sim);
+    }
+}
+
+/* P12, 2: the answer of a refusal is lost, a page comes first; what was refused is seen until somebody decides. */
+static void
+test_refused_then_page (void)
+{
+  Sim *sim = sim_new_from (4, SIM_KNOWN);
+
+  act (sim, SIM_POISON, 2, 1);
+  act (sim, SIM_CUT, 2, 3);
+  act (sim, SIM_ROUND, 2, 1);
+  end (sim);
+}
+
+/* P5, 2: the answer to an edit is lost, and its page is not the last one of the pull that follows: seen once. */
+static void
+test_settled_in_first_page (void)
+{
+  Sim *sim = sim_new_from (2, SIM_KNOWN);
+
+  sim->page_rows = 1;
+  for (guint i = 0; i < 6; i++)
+    act (sim, SIM_PAIR, 2, i);
+  act (sim, SIM_CUT, 2, 3);
+  for (guint i = 0; i < 6; i++)
+    {
+      act (sim, SIM_CREATE, 0, i);
+      act (sim, SIM_ROUND, 0, i);
+    }
+  kt_engine_poke (sim->devices[2]->engine);
+  for (guint i = 0; i < 60; i++)
+    act (sim, SIM_STEP, 2, i);
+  end (sim);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -230,6 +304,10 @@ main (int argc, char **argv)
   } stories[] = {
     { "P1, 70: the server dies at every write, then the power goes", test_server_dies_then_power },
     { "P1, 70: a device dies at every write, then the power goes", test_device_dies_then_power },
+    { "P10, P11, 58, 59: a copy was first in the new life", test_copy_was_first },
+    { "P11, 59: numbers apart", test_numbers_apart },
+    { "P12, 2: refused, and the page came first", test_refused_then_page },
+    { "P5, 2: settled in the first of two pages", test_settled_in_first_page },
     { "28: the database is compacted during a download", test_compacted },
     { "42: an orphan in a first pull", test_orphan },
     { "45: a revoked device holds up nobody", test_revoked },

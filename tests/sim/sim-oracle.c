@@ -783,7 +783,7 @@ sim_check_all (Sim *sim)
     check_sums (&story);
   for (guint i = 0; i < sim->n_devices && !sim_failed (sim); i++)
     check_digests (sim->devices[i]);
-  if (!sim_failed (sim) && sim->attached)
+  if (!sim_failed (sim) && sim->attached && !sim->put_back)
     check_files (sim);
   /* SQLite's own check is dear, and finds what the others do not only where a disk was at fault. */
   if (!sim_failed (sim) && sim->seed % 4 == 0)

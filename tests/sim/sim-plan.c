@@ -99,6 +99,8 @@ sim_plan (guint64 seed, guint steps)
 
   for (guint i = 1; i < N_GROUPS; i++)
     in[i] = g_rand_int_range (rand, 0, 3) == 0;
+  /* Copies and restored servers are at their worst together. */
+  in[GROUP_COPY] |= in[GROUP_SERVER_COPY] && g_rand_boolean (rand);
   for (guint i = 0; i < SIM_N_ACTIONS; i++)
     total += in[kinds[i].group] ? kinds[i].weight : 0;
   for (guint n = 0; n < steps; n++)
