@@ -672,6 +672,8 @@ _kt_core_logout (KtCore *core, const KtRequest *request)
 
   if (!_kt_core_actor (core, request->token, &actor, &error))
     return _kt_reply_error (error);
+  if (!_kt_core_wiped (core, &actor, request, &error))
+    return _kt_reply_error (error);
   hash_token (request->token, hash);
   if (kt_db_run (core->db, &error, "DELETE FROM kt_token WHERE hash = ?1", KT_BIND_BLOB, hash,
                  (gsize) sizeof hash, KT_BIND_END)

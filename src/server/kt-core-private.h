@@ -114,6 +114,12 @@ gboolean   _kt_core_query_epoch (const KtRequest *request, KtId *out, gboolean *
 gboolean   _kt_core_actor    (KtCore *core, const char *token, KtActor *actor, GError **error);
 KtReply   *_kt_core_login    (KtCore *core, const KtRequest *request);
 KtReply   *_kt_core_logout   (KtCore *core, const KtRequest *request);
+/* ---- kt-core-wipe.c ---- */
+/* Whether this device is to be emptied, so that it gets no more answers of that kind. With *error: it could not be told. */
+gboolean   _kt_core_wipes     (KtCore *core, const KtActor *actor, KtEndpoint endpoint, GError **error);
+KtReply   *_kt_core_wipe_reply (const KtActor *actor);
+/* The device says that it is empty. */
+gboolean   _kt_core_wiped     (KtCore *core, const KtActor *actor, const KtRequest *request, GError **error);
 /* A device of its own for a copied profile. */
 KtReply   *_kt_core_device   (KtCore *core, const KtActor *actor, const KtRequest *request);
 /* Memory-hard; never inside a transaction. Free with g_free. */

@@ -241,6 +241,7 @@ make_tables_1 (KtDb *db, gpointer data, GError **error)
     " changes TEXT NOT NULL, PRIMARY KEY (seq, idx));"
     "CREATE INDEX kt_ledger_id ON kt_ledger (id, seq);"
     "CREATE TABLE kt_device (id BLOB NOT NULL PRIMARY KEY, user_id BLOB NOT NULL, name TEXT NOT NULL,"
+    " wipe INTEGER NOT NULL DEFAULT 0,"
     " last_number INTEGER NOT NULL, created_at TEXT NOT NULL, seen_at TEXT NOT NULL)@;"
     "CREATE TABLE kt_login (user_id BLOB NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " hash TEXT NOT NULL, enabled INTEGER NOT NULL)@;"
@@ -678,6 +679,8 @@ handle_reading (KtCore *core, const KtRequest *request)
           || ((request->endpoint == KT_ENDPOINT_PULL || request->endpoint == KT_ENDPOINT_ACCESS)
               && !_kt_scope_known (core, &actor, &known, &error))))
     reply = _kt_reply_error (error);
+  else if (_kt_core_wipes (core, &actor, request->endpoint, &error))
+    reply = error != NULL ? _kt_reply_error (error) : _kt_core_wipe_reply (&actor);
   else
     switch (request->endpoint)
       {

@@ -68,6 +68,10 @@ gboolean  kt_core_user_add      (KtCore *core, const char *name, const char *pas
 gboolean  kt_core_user_set      (KtCore *core, const char *name, const char *const *assignments, const char *const *roles, const char *const *teams, GError **error);
 gboolean  kt_core_user_enable   (KtCore *core, const char *name, gboolean enabled, GError **error);    /* disabling ends its sessions */
 gboolean  kt_core_user_password (KtCore *core, const char *name, const char *password, GError **error); /* ends its sessions */
+/* A device as its id or its name; NOT_FOUND, CONFLICT (several of that name). The next time it asks, it sends what it has not sent (for others to
+ * decide where its user may not) and empties itself; nothing but that is answered until it says that it is done. */
+gboolean  kt_core_device_wipe   (KtCore *core, const char *device, GError **error);
+GPtrArray *kt_core_device_list  (KtCore *core, GError **error);                                        /* JSON texts */
 GPtrArray *kt_core_user_list    (KtCore *core, GError **error);                                        /* KtJson-like lines: JSON texts */
 /* Makes the role @name or changes it. @json: {"scope":…,"fields":…,"special":…,"is_baseline":true}, what is left out stays; in scope
  * "*" stands for every object that is not named (of what only the server changes: no more than sight). INVALID, with the place. */

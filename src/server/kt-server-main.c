@@ -410,6 +410,39 @@ run_role_list (Options *options, GError **error)
 }
 
 static gboolean
+run_device_list (Options *options, GError **error)
+{
+  g_autoptr (KtCore) core = open_core (options, error);
+  g_autoptr (GPtrArray) devices = core != NULL ? kt_core_device_list (core, error) : NULL;
+
+  if (devices == NULL)
+    return FALSE;
+  for (guint i = 0; i < devices->len; i++)
+    {
+      g_autoptr (KtJson) device = kt_json_parse (devices->pdata[i], -1, NULL);
+      const char *wipe = kt_json_get_string (device, "wipe", "no");
+      g_autofree char *words = g_strdup_printf (
+        "%s %-20s %-24s %s%s%s", kt_json_get_string (device, "id", ""), kt_json_get_string (device, "user", ""),
+        kt_json_get_string (device, "name", ""), kt_json_get_string (device, "seen_at", ""),
+        kt_json_get_bool (device, "signed_in", FALSE) ? "" : " (signed out)",
+        strcmp (wipe, "no") == 0       ? ""
+        : strcmp (wipe, "wanted") == 0 ? " (to be emptied)"
+                                       : " (emptied)");
+
+      say (options, devices->pdata[i], words);
+    }
+  return TRUE;
+}
+
+static gboolean
+run_device_wipe (Options *options, GError **error)
+{
+  g_autoptr (KtCore) core = open_core (options, error);
+
+  return core != NULL && kt_core_device_wipe (core, options->words[1], error);
+}
+
+static gboolean
 run_backup (Options *options, GError **error)
 {
   g_autoptr (KtCore) core = open_core (options, error);
@@ -486,6 +519,8 @@ static const Command commands[] = {
     run_user_password },
   { "role set", "DIR NAME FILE", 3, 3, "", "Make or change a role from a JSON file", run_role_set },
   { "role list", "DIR", 1, 1, "", "List roles", run_role_list },
+  { "device list", "DIR", 1, 1, "", "List the devices that people signed in on", run_device_list },
+  { "device wipe", "DIR DEVICE", 2, 2, "", "Have a device send what it has not sent and empty itself", run_device_wipe },
   { "backup", "DIR FILE", 2, 2, "", "Write everything into one file, also while the server runs",
     run_backup },
   { "restore", "FILE DIR", 2, 2, "", "Make a workspace from a backup", run_restore },

@@ -15,6 +15,7 @@
 
 #include "kt-local-private.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #define MERGE_PAGES 300                              /* of the full text, in one step */
@@ -719,4 +720,78 @@ kt_local_sweep (KtLocal *local, gboolean *more, GError **error)
     return FALSE;
   /* Old pages are in the log, too. Somebody who reads keeps it a moment longer: then it goes with the next one. */
   return kt_db_exec (local->db, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+}
+
+/* ---- a device that is to be emptied ---- */
+
+gboolean
+kt_local_wipe_prepare (KtLocal *local, gboolean *ready, GError **error)
+{
+  gint64 waiting = 0;
+
+  if (!_kt_local_begin (local, KT_TX_WRITE, error))
+    return FALSE;
+  if (kt_db_run (local->db, error, "UPDATE kt_outbox SET state=?2, seq=ifnull(seq,0) WHERE state=?1 AND escrow=1",
+                 KT_BIND_INT, (gint64) KT_OUTBOX_PARKED, KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED, KT_BIND_END)
+        < 0
+      || !_kt_local_escrow (local, NULL, NULL, error)
+      || !kt_db_get_int (local->db, 0, &waiting, error, "SELECT count(*) FROM kt_outbox WHERE state<>?1",
+                         KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED, KT_BIND_END))
+    {
+      _kt_local_rollback (local);
+      return FALSE;
+    }
+  *ready = waiting == 0;
+  return _kt_local_commit (local, error);
+}
+
+static void
+remove_blobs (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *inner = g_build_filename (path, name, NULL);
+
+      if (g_file_test (inner, G_FILE_TEST_IS_DIR) && !g_file_test (inner, G_FILE_TEST_IS_SYMLINK))
+        remove_blobs (inner);
+      g_remove (inner);
+    }
+}
+
+gboolean
+kt_local_wipe (KtLocal *local, GError **error)
+{
+  g_autofree char *blobs = g_build_filename (local->dir, "blobs", NULL);
+  gint64 waiting = 0;
+
+  if (!_kt_local_begin (local, KT_TX_WRITE, error))
+    return FALSE;
+  if (!kt_db_get_int (local->db, 0, &waiting, error, "SELECT count(*) FROM kt_outbox WHERE state<>?1",
+                      KT_BIND_INT, (gint64) KT_OUTBOX_SETTLED, KT_BIND_END)
+      || waiting > 0)
+    {
+      _kt_local_rollback (local);
+      if (waiting > 0)
+        g_set_error (error, KT_ERROR, KT_ERROR_UNSETTLED, "%" G_GINT64_FORMAT " changes are not sent yet", waiting);
+      return FALSE;
+    }
+  if (!_kt_local_forget_everything (local, error)
+      || !kt_db_exec (local->db,
+                      "DELETE FROM kt_kept; DELETE FROM kt_news;"
+                      "DELETE FROM kt_meta WHERE key IN ('kt:identity', 'kt:sweep', 'kt:blob_look')",
+                      error)
+      || !_kt_local_refresh (local, error))
+    {
+      _kt_local_rollback (local);
+      return FALSE;
+    }
+  if (!_kt_local_commit (local, error))
+    return FALSE;
+  remove_blobs (blobs);
+  return kt_db_exec (local->db, "INSERT INTO kt_search (kt_search) VALUES ('optimize')", error)
+         && kt_db_exec (local->db, "VACUUM", error)
+         && kt_db_exec (local->db, "PRAGMA wal_checkpoint(TRUNCATE)", error);
 }

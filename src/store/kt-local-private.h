@@ -248,6 +248,9 @@ gboolean  _kt_local_retry_in     (KtLocal *local, gint64 no, KtChanges *changes,
 gboolean  _kt_local_news_verdict (KtLocal *local, const KtVerdict *verdict, GError **error);
 gboolean  _kt_local_news_record  (KtLocal *local, const KtRecord *before, const KtRecord *after, GError **error);
 
+/* Everything that belonged to whoever was signed in; in a write transaction. (kt-local.c) */
+gboolean  _kt_local_forget_everything (KtLocal *local, GError **error);
+
 /* ---- kt-local-access.c ---- */
 #define KT_REV_LEFT (-1)           /* kt_shadow.rev: the record has left this user's scope; its unsettled ops are out of sight */
 /* The access document into the identity. */

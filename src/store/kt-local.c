@@ -636,8 +636,8 @@ is_other_world (const KtIdentity *a, const KtIdentity *b)
 }
 
 /* Everything that belonged to the one who was signed in before. Settings of the device stay. */
-static gboolean
-forget_everything (KtLocal *local, GError **error)
+gboolean
+_kt_local_forget_everything (KtLocal *local, GError **error)
 {
   return _kt_local_wipe_records (local, FALSE, error) && _kt_local_put_on_indices (local, error)
          && kt_db_exec (
@@ -695,7 +695,7 @@ store_identity (KtLocal *local, const KtIdentity *identity, gint64 last, GError 
                        old->server != NULL ? old->server : "another server", local->dir);
           return FALSE;
         }
-      if (!forget_everything (local, error))
+      if (!_kt_local_forget_everything (local, error))
         return FALSE;
     }
   else if (old != NULL)

@@ -95,6 +95,11 @@ gboolean     kt_change_set_touches (const KtChangeSet *set, const KtObject *obje
  * history and what is remembered, in the same transaction. SERVER: of another user; nothing is changed. */
 gboolean kt_local_set_access    (KtLocal *local, KtRights *rights, KtChangeSet **changes, GError **error);
 char    *kt_local_access_digest (KtLocal *local);                   /* NULL: none yet. g_free */
+/* The server wants this device empty. One step of it: what is parked goes into escrow, what even that was refused for is the server's (kept in its
+ * ledger). *ready: nothing is left that the server does not have (attachments apart). */
+gboolean kt_local_wipe_prepare  (KtLocal *local, gboolean *ready, GError **error);
+/* Everything goes, identity included; the file is written anew. UNSETTLED: something is not sent. */
+gboolean kt_local_wipe          (KtLocal *local, GError **error);
 /* What left is also to leave the file: one step, a fraction of a second but for the last, which writes a file of up to 512 MiB anew. *more:
  * call it again. Outside a transaction. */
 gboolean kt_local_sweep_due     (KtLocal *local);

@@ -264,6 +264,39 @@ leave_out_local (KtEngine *engine, const GError *problem)
   _kt_engine_leave_out (engine, problem);
 }
 
+/* Records and attachments are sent, as far as they can be. */
+static KtRequest *
+ask_to_wipe (KtEngine *engine, KtLocal *local, gint64 now_us, GError **error)
+{
+  g_autoptr (GPtrArray) left = kt_local_blobs_to_send (local, error);
+  KtOutboxCounts counts = { 0 };
+
+  if (left == NULL || !kt_local_outbox_counts (local, &counts, error))
+    return NULL;
+  for (guint i = 0; i < left->len; i++)
+    if (kt_local_blob_have (local, left->pdata[i], NULL))
+      counts.queued++;
+  if (counts.queued + counts.sent + counts.parked == 0 && engine->problem == NULL)
+    _kt_engine_fire (engine, EVENT_WIPE);
+  else
+    _kt_engine_end_round (engine, local, now_us, error);
+  return NULL;
+}
+
+/* The data first, then the word that they are gone: a crash or a lost reply between the two leaves an empty device, of
+ * which the server does not know that it is. */
+KtRequest *
+_kt_engine_ask_wipe (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GError **error)
+{
+  KtRequest *request;
+
+  if (!_kt_session_forget (local, NULL, error) || !kt_local_wipe (local, error))
+    return NULL;
+  request = _kt_engine_ask (engine, KT_ENDPOINT_LOGOUT, token, now_us);
+  request->body = g_bytes_new_static ("{\"wiped\":true}", 14);
+  return request;
+}
+
 KtRequest *
 _kt_engine_ask_blob_get (KtEngine *engine,
                          KtLocal *local,
@@ -277,6 +310,8 @@ _kt_engine_ask_blob_get (KtEngine *engine,
 
   if (give_way (engine))
     return NULL;
+  if (engine->wiping)
+    return ask_to_wipe (engine, local, now_us, error);
   if (engine->skip_get || (engine->getting == NULL && !kt_local_blobs_due (local)))
     {
       end_of_list (engine, local, now_us, wait_us, error);

@@ -20,6 +20,7 @@ typedef enum
   EVENT_EMPTY,    /* nothing of this kind to send */
   EVENT_SETTLED,  /* nothing to send, and everything pulled since the last push */
   EVENT_SCHEMA,   /* what came speaks another schema */
+  EVENT_WIPE,     /* nothing is left to send: this device may be emptied */
   EVENT_ACCESS,   /* it was made by another access document */
   EVENT_EPOCH,    /* the server lives another life */
   EVENT_COPIED,   /* another copy of this profile has used our numbers */
@@ -102,6 +103,8 @@ struct _KtEngine
   GChecksum *sum;             /* of its first `summed` bytes */
   gint64 summed;
   gboolean skip_get;
+  gboolean wiping;            /* the server wants this device empty */
+  guint wipes;                /* how often parked changes went into escrow for that, in this round */
   gboolean swept;             /* tried in this round, and it failed */
   GHashTable *blobs_missing;  /* the server has not got them, since this engine was made */
 
@@ -149,5 +152,6 @@ KtRequest *_kt_engine_ask_blob_get  (KtEngine *engine, KtLocal *local, const cha
 gboolean _kt_engine_take_blob_state (KtEngine *engine, KtLocal *local, KtReply *reply, GError **local_failure, GError **error);
 gboolean _kt_engine_take_blob_piece (KtEngine *engine, KtLocal *local, KtReply *reply, GError **local_failure, GError **error);
 void     _kt_engine_drop_getting    (KtEngine *engine);
+KtRequest *_kt_engine_ask_wipe       (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GError **error);
 
 G_END_DECLS

@@ -358,6 +358,12 @@ take_reply (KtEngine *engine,
     case KT_ENGINE_BLOB_STAT:
     case KT_ENGINE_BLOB_PUT:
       return _kt_engine_take_blob_state (engine, local, reply, local_failure, error);
+    case KT_ENGINE_WIPE:
+      engine->wiping = FALSE;
+      g_free (engine->rejected);
+      engine->rejected = g_strdup (engine->token);
+      _kt_engine_fire (engine, EVENT_AUTH);
+      return TRUE;
     case KT_ENGINE_BLOB_GET:
       return _kt_engine_take_blob_piece (engine, local, reply, local_failure, error);
     case KT_ENGINE_VERIFY:
@@ -412,6 +418,14 @@ take_conflict (KtEngine *engine,
   return TRUE;
 }
 
+static gboolean
+wants_wipe (KtReply *reply)
+{
+  g_autoptr (KtJson) json = _kt_engine_reply_json (reply);
+
+  return g_strcmp0 (kt_json_get_string (kt_json_get (json, "error"), "reason", NULL), "wipe") == 0;
+}
+
 /* The server answered, and said no. */
 static gboolean
 take_refusal (KtEngine *engine,
@@ -433,6 +447,14 @@ take_refusal (KtEngine *engine,
       engine->rejected = g_strdup (engine->token);
       _kt_engine_set_problem (engine, refusal);
       _kt_engine_fire (engine, EVENT_AUTH);
+      return TRUE;
+    }
+  if (engine->state == KT_ENGINE_PULL && reply->status == 403 && wants_wipe (reply))
+    {
+      engine->wiping = TRUE;
+      engine->skip_pull = TRUE;
+      _kt_engine_set_problem (engine, refusal);
+      _kt_engine_fire (engine, EVENT_EMPTY);
       return TRUE;
     }
   if (g_error_matches (refusal, KT_ERROR, KT_ERROR_EPOCH))

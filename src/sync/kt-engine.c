@@ -93,6 +93,12 @@ static const struct
   { KT_ENGINE_VERIFY, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_VERIFY, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
 
+  { KT_ENGINE_BLOB_GET, EVENT_WIPE, KT_ENGINE_WIPE },
+  { KT_ENGINE_WIPE, EVENT_AUTH, KT_ENGINE_SIGNED_OUT }, /* done */
+  { KT_ENGINE_WIPE, EVENT_OWN, KT_ENGINE_WAIT },
+  { KT_ENGINE_WIPE, EVENT_EPOCH, KT_ENGINE_PUSH },
+  { KT_ENGINE_WIPE, EVENT_FAILED, KT_ENGINE_WAIT },
+
   { KT_ENGINE_WAIT, EVENT_TIME, KT_ENGINE_SCHEMA },
   { KT_ENGINE_WAIT, EVENT_FAILED, KT_ENGINE_WAIT },
   { KT_ENGINE_WAIT, EVENT_AUTH, KT_ENGINE_SIGNED_OUT },
@@ -194,6 +200,7 @@ begin_round (KtEngine *engine)
   engine->accesses = 0;
   engine->skip_get = FALSE;
   engine->swept = FALSE;
+  engine->wipes = 0;
   g_clear_pointer (&engine->wanted_blobs, g_ptr_array_unref);
   g_clear_error (&engine->problem);
   g_hash_table_remove_all (engine->blobs_left_out);
@@ -412,6 +419,19 @@ ask_push (KtEngine *engine, KtLocal *local, const char *token, gint64 now_us, GE
       g_propagate_error (error, g_steal_pointer (&failure));
       return NULL;
     }
+  if (mutations == NULL && engine->wiping && !engine->skip_push)
+    {
+      gboolean ready = FALSE;
+
+      if (!kt_local_wipe_prepare (local, &ready, error))
+        return NULL;
+      /* What was parked is in the queue again. */
+      if (!ready && engine->wipes++ < MAX_LINGER)
+        {
+          _kt_engine_fire (engine, EVENT_MORE);
+          return NULL;
+        }
+    }
   if (mutations == NULL)
     {
       _kt_engine_fire (engine, engine->at_head || engine->skip_pull ? EVENT_SETTLED : EVENT_EMPTY);
@@ -580,6 +600,10 @@ kt_engine_next (KtEngine *engine,
 
         case KT_ENGINE_VERIFY:
           request = _kt_engine_ask_repair (engine, local, token, monotonic_us);
+          break;
+
+        case KT_ENGINE_WIPE:
+          request = _kt_engine_ask_wipe (engine, local, token, monotonic_us, &failure);
           break;
 
         case KT_ENGINE_SIGNED_OUT:

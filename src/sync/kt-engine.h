@@ -31,7 +31,7 @@ G_BEGIN_DECLS
  * anew goes on where the last one died; IDLE is only reached when nothing that could be sent is left. */
 typedef struct _KtEngine KtEngine;
 
-typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_ACCESS, KT_ENGINE_PUSH, KT_ENGINE_DEVICE, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_BLOB_GET, KT_ENGINE_VERIFY, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
+typedef enum { KT_ENGINE_IDLE, KT_ENGINE_SCHEMA, KT_ENGINE_ACCESS, KT_ENGINE_PUSH, KT_ENGINE_DEVICE, KT_ENGINE_PULL, KT_ENGINE_BLOB_STAT, KT_ENGINE_BLOB_PUT, KT_ENGINE_BLOB_GET, KT_ENGINE_VERIFY, KT_ENGINE_WIPE, KT_ENGINE_WAIT, KT_ENGINE_SIGNED_OUT, KT_ENGINE_N_STATES } KtEngineState;
 
 /* The store's writer gives the engine its KtLocal for the length of one call: @local is passed each time. */
 KtEngine     *kt_engine_new     (void);

@@ -389,6 +389,78 @@ test_blobs_leave (void)
   g_assert_false (kt_local_blob_have (b->local, sha256, NULL));
 }
 
+/* P2. A device is to be emptied: what it has not sent comes first, what was refused goes to somebody who may decide, and
+ * then nothing is left on it. */
+static void
+test_wiped (void)
+{
+  g_autoptr (Rig) rig = rig_new ();
+  g_autoptr (GPtrArray) reviews = NULL;
+  g_autoptr (GPtrArray) devices = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *token = NULL;
+  Device *a, *b;
+  char id_text[KT_ID_TEXT_SIZE];
+  KtId id, fresh;
+
+  role (rig, EVERYTHING, "{}");
+  a = device_new (rig, "A", "anna");
+  b = device_new (rig, "B", "ben");
+  id = device_create (a, "account", "name=" SECRET, NULL);
+  device_sync (a);
+  device_sync (b);
+  device_set (b, "account", &id, "slogan=" SECRET " refused");
+  park_everything (b);
+  fresh = device_create (b, "account", "name=Fresh " SECRET, NULL);
+  kt_id_format (&kt_local_identity (b->local)->device, id_text);
+  g_assert_false (kt_core_device_wipe (rig->core, "nobody's", &error));
+  g_assert_error (error, KT_ERROR, KT_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  kt_core_device_wipe (rig->core, id_text, &error);
+  g_assert_no_error (error);
+
+  /* What cannot be sent keeps everything where it is. */
+  kt_test_transport_fail (b->transport, KT_ENDPOINT_PUSH, KT_FAULT_500, 0, 100);
+  {
+    g_autoptr (KtEngine) engine = kt_engine_new ();
+
+    kt_engine_poke (engine);
+    for (guint i = 0; i < 6; i++)
+      device_step (b, engine);
+  }
+  g_assert_nonnull (kt_local_identity (b->local));
+  g_assert_cmpuint (traces (b, SECRET), >, 0);
+  kt_test_transport_heal (b->transport);
+  {
+    g_autoptr (KtEngine) engine = kt_engine_new ();
+
+    kt_engine_poke (engine);
+    for (guint i = 0; i < 30 && device_step (b, engine); i++)
+      ;
+    g_assert_cmpint (kt_engine_status (engine)->state, ==, KT_ENGINE_SIGNED_OUT);
+  }
+  g_assert_null (kt_local_identity (b->local));
+  token = kt_session_token (b->local, NULL);
+  g_assert_null (token);
+  g_assert_cmpuint (traces (b, SECRET), ==, 0);
+  device_crash (b);
+  g_assert_null (kt_local_identity (b->local));
+
+  device_sync (a);
+  assert_value (a, "account", &fresh, "name", "\"Fresh " SECRET "\"");
+  reviews = device_reviews (a);
+  g_assert_cmpuint (reviews->len, ==, 1);
+  g_assert_nonnull (strstr (review_text (reviews, 0, "mutation"), " refused"));
+  devices = kt_core_device_list (rig->core, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < devices->len; i++)
+    if (strstr (devices->pdata[i], id_text) != NULL)
+      {
+        g_assert_nonnull (strstr (devices->pdata[i], "\"wipe\":\"done\""));
+        g_assert_nonnull (strstr (devices->pdata[i], "\"signed_in\":false"));
+      }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -401,5 +473,6 @@ main (int argc, char **argv)
   g_test_add_func ("/leaving/P8/refused-here", test_refused_here);
   g_test_add_func ("/leaving/P8/53-unreadable", test_unreadable);
   g_test_add_func ("/leaving/P8/50-blobs-leave", test_blobs_leave);
+  g_test_add_func ("/leaving/P2/wiped", test_wiped);
   return g_test_run ();
 }
