@@ -483,6 +483,50 @@ attach (SimDevice *device)
   commit (device, mutation);
 }
 
+/* Another owner, another helper, another team. */
+static void
+give (SimDevice *device)
+{
+  static const char *const fields[] = { "owner", "collaborators", "teams" };
+  Sim *sim = device->sim;
+  const char *name = fields[pick (sim, 3)];
+  g_autofree char *now = time_of (device);
+  g_autoptr (KtMutation) mutation = kt_mutation_new (now, "client");
+  g_autoptr (KtRecord) before = pick_record (device, NULL, FALSE);
+  g_autoptr (KtRecord) after = NULL;
+  g_autofree char *text = NULL;
+  gboolean team = strcmp (name, "teams") == 0;
+  KtValue value = KT_VALUE_INIT;
+  KtPatch *patch;
+
+  if (before == NULL || kt_object_field (before->object, name) == NULL)
+    return;
+  sim->scoped = TRUE;
+  if (!kt_db_get_text (kt_local_db (device->local), &text, NULL,
+                       team ? "SELECT lower(hex(id)) FROM o_team ORDER BY f_name LIMIT 1 OFFSET ?1"
+                            : "SELECT lower(hex(id)) FROM o_user ORDER BY f_user_name LIMIT 1 OFFSET ?1",
+                       KT_BIND_INT, (gint64) pick (sim, team ? 2 : 3), KT_BIND_END)
+      || text == NULL || strlen (text) != 32)
+    return;
+  {
+    g_autofree char *id = g_strdup_printf ("%.8s-%.4s-%.4s-%.4s-%s", text, text + 8, text + 12,
+                                           text + 16, text + 20);
+
+    after = kt_record_copy (before);
+    if (kt_value_parse (kt_object_field (before->object, name), pick (sim, 5) == 0 ? "" : id, "en",
+                        NULL, &value, NULL))
+      set (after, name, &value);
+  }
+  patch = kt_patch_diff (before, after);
+  if (kt_patch_length (patch) == 0)
+    {
+      kt_patch_free (patch);
+      return;
+    }
+  kt_mutation_add (mutation, KT_MUTATE_UPDATE, before->object, &before->id, before->rev, patch);
+  commit (device, mutation);
+}
+
 /* What nothing here finds wrong, and the server does: it points to a record that nobody ever made. */
 static void
 poison (SimDevice *device)
@@ -503,7 +547,7 @@ poison (SimDevice *device)
   set_text (after, "subject", title);
   add_number (device, after, "hours");
   kt_value_set_any (&value, "company", &nobody);
-  set (after, "about", &value);
+  set (after, "parent", &value);
   kt_mutation_add (mutation, before != NULL ? KT_MUTATE_UPDATE : KT_MUTATE_CREATE, after->object,
                    &after->id, before != NULL ? before->rev : 0, kt_patch_diff (before, after));
   if (before == NULL)
@@ -658,6 +702,9 @@ sim_people_act (SimDevice *device, SimActionKind kind)
       break;
     case SIM_PAIR:
       create_pair (device);
+      break;
+    case SIM_GIVE:
+      give (device);
       break;
     case SIM_ATTACH:
       attach (device);

@@ -22,6 +22,7 @@ typedef enum
   GROUP_SERVER_COPY,
   GROUP_SCHEMA,
   GROUP_FILES,
+  GROUP_SCOPE,
   N_GROUPS
 } Group;
 
@@ -78,6 +79,8 @@ static const struct
   [SIM_SERVER_BACKUP] = { "server-backup", 4, GROUP_SERVER_COPY },
   [SIM_SERVER_RESTORE] = { "server-restore", 3, GROUP_SERVER_COPY },
   [SIM_SCHEMA] = { "schema", 3, GROUP_SCHEMA },
+  [SIM_ROLE] = { "role", 4, GROUP_SCOPE },
+  [SIM_GIVE] = { "give", 10, GROUP_SCOPE },
   [SIM_DIED] = { "dies" },
   [SIM_SERVER_DIED] = { "server dies" },
   [SIM_LOCAL_FAILURE] = { "disk fails" },
@@ -255,6 +258,7 @@ sim_act (Sim *sim, const SimAction *action)
     {
     case SIM_CREATE:
     case SIM_UPDATE:
+    case SIM_GIVE:
     case SIM_PAIR:
     case SIM_ATTACH:
     case SIM_POISON:
@@ -376,6 +380,9 @@ sim_act (Sim *sim, const SimAction *action)
       break;
     case SIM_SCHEMA:
       sim_move_schema (sim);
+      break;
+    case SIM_ROLE:
+      sim_change_role (device);
       break;
     case SIM_N_ACTIONS:
     case SIM_SERVER_DIED:

@@ -29,6 +29,8 @@ static KtLocal *open_locals[SIM_MAX_DEVICES];
 static KtCore *open_core;
 static SimClock server_clock;
 static const char *const user_names[3] = { "anna", "ben", "carl" };
+static const char *const role_names[3] = { "Everything", "Team", "Own" };
+static const char *const team_names[3] = { NULL, "North", "South" };
 
 /* ---- clocks and chance ---- */
 
@@ -295,6 +297,7 @@ make_template (void)
 {
   static const char *const everything[] = { "Everything", NULL };
   static const char *const no_team[] = { NULL };
+  static const char *const both[] = { "North", "South", NULL };
   g_autofree char *dir = g_build_filename (scratch, "ts", NULL);
   g_autofree char *db = g_build_filename (dir, "workspace.db", NULL);
   g_autofree char *json = g_build_filename (dir, "workspace.json", NULL);
@@ -320,6 +323,11 @@ make_template (void)
       kt_core_user_add (core, user_names[i], SIM_PASSWORD, everything, no_team, NULL, &error);
       g_assert_no_error (error);
     }
+  /* The teams are there, and nobody is in them. */
+  kt_core_user_set (core, "ben", NULL, everything, both, &error);
+  g_assert_no_error (error);
+  kt_core_user_set (core, "ben", NULL, everything, no_team, &error);
+  g_assert_no_error (error);
   for (guint i = 0; i < 3; i++)
     make_device_template (i, core);
   make_schemas (kt_core_schema (core));
@@ -851,6 +859,30 @@ sim_restore_server (Sim *sim)
   if (!kt_db_begin (db, KT_TX_WRITE, &error) || !_kt_core_begin_life (db, sim->core->env, &error)
       || !kt_db_commit (db, &error))
     g_error ("%s", error->message);
+}
+
+/* Of the user of that device; never the administrator's. */
+void
+sim_change_role (SimDevice *device)
+{
+  Sim *sim = device->sim;
+  guint user = strcmp (device->user, "carl") == 0 ? 2 : 1;
+  guint role = (guint) g_rand_int_range (sim->rand, 0, 3);
+  guint team = (guint) g_rand_int_range (sim->rand, 0, 3);
+  const char *const roles[] = { role_names[role], NULL };
+  const char *const teams[] = { team_names[team], NULL };
+  g_autoptr (GError) error = NULL;
+
+  if (sim->core == NULL)
+    sim_open_server (sim);
+  if (sim->core == NULL)
+    return;
+  sim->scoped = sim->spoiled = TRUE;
+  if (kt_core_user_set (sim->core, user_names[user], NULL, roles, teams, &error))
+    sim_say (sim, "    %s is %s of %s", user_names[user], roles[0],
+             teams[0] != NULL ? teams[0] : "nothing");
+  else
+    sim_say (sim, "    %s", error->message);
 }
 
 void

@@ -36,7 +36,7 @@ typedef enum
   /* copies of machines */
   SIM_BACKUP, SIM_RESTORE, SIM_CLONE, SIM_SERVER_BACKUP, SIM_SERVER_RESTORE,
   /* the workspace */
-  SIM_SCHEMA,
+  SIM_SCHEMA, SIM_ROLE, SIM_GIVE,
   SIM_N_ACTIONS,
 
   /* what comes of them, later; counted like them */
@@ -135,6 +135,7 @@ struct _Sim
   GArray    *ids;                 /* SimKnown: records that people may touch */
   SimImage  *backup;              /* of the server; NULL: none */
   guint      schema;              /* how far the schema has moved */
+  gboolean   scoped;              /* roles, teams or owners have changed */
   gboolean   put_back;            /* a profile was */
   gboolean   attached;            /* there are attachments */
   guint      lives;               /* restores of the server */
@@ -181,6 +182,7 @@ void     sim_clone_device   (SimDevice *device);
 void     sim_backup_server  (Sim *sim);
 void     sim_restore_server (Sim *sim);          /* a new life of it begins */
 void     sim_move_schema  (Sim *sim);
+void     sim_change_role  (SimDevice *device);
 KtReply *sim_handle       (Sim *sim, const KtRequest *request);
 KtRequest *sim_copy_request (const KtRequest *request);
 
