@@ -129,6 +129,8 @@ put_item (KtCli *cli, const KtRecord *item)
   put_value (&writer, item, "mine_at");
   put_value (&writer, item, "theirs_by");
   put_value (&writer, item, "theirs_at");
+  put_value (&writer, item, "resolved_by");
+  put_value (&writer, item, "resolved_at");
   kt_json_end_object (&writer);
   kt_cli_put_json (cli, text);
 }
@@ -150,6 +152,28 @@ kept_text (KtCli *cli, const KtObject *object, const KtRecord *item, const char 
   if (field != NULL && json != NULL && kt_value_load_json (field, json, &value, NULL))
     return kt_value_is_null (&value) ? g_strdup ("—") : kt_cli_display (cli, field, &value);
   return g_strdup (kept->v.text);
+}
+
+/* How it was decided, by whom and when: nothing while it is open. */
+static void
+print_end (KtCli *cli, const KtRecord *item)
+{
+  const char *state = kt_record_text (item, "state");
+  const KtField *by = kt_object_field (item->object, "resolved_by");
+  g_autofree char *word = NULL;
+  g_autofree char *who = NULL;
+  g_autofree char *when = NULL;
+
+  if (state == NULL || g_str_equal (state, "open"))
+    return;
+  word = kt_cli_display (cli, kt_object_field (item->object, "state"), kt_record_get (item, "state"));
+  kt_cli_print_pair (cli, "State", 8, word);
+  who = by != NULL ? kt_cli_display (cli, by, kt_record_get (item, "resolved_by")) : NULL;
+  when = kt_cli_display (cli, kt_object_field (item->object, "resolved_at"),
+                         kt_record_get (item, "resolved_at"));
+  if (who != NULL && *who != '\0')
+    kt_cli_print_pair (cli, "By", 8, who);
+  kt_cli_print_pair (cli, "At", 8, when);
 }
 
 static void
@@ -183,6 +207,7 @@ print_item (KtCli *cli, const KtRecord *item)
     }
   if (message != NULL)
     kt_cli_print_pair (cli, "", 8, message);
+  print_end (cli, item);
 }
 
 static void

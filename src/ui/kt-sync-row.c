@@ -105,6 +105,7 @@ update (KtSyncRow *self)
                                                          kt_sync_status_get_news (status)), kt_sync_status_get_news (status));
 
       gtk_label_set_text (self->news_label, news);
+      gtk_accessible_update_property (GTK_ACCESSIBLE (self->news_button), GTK_ACCESSIBLE_PROPERTY_LABEL, news, -1);
     }
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->button), GTK_ACCESSIBLE_PROPERTY_LABEL, spoken, -1);
   if (mood == KT_MOOD_PROBLEM || mood == KT_MOOD_ATTENTION)
