@@ -151,6 +151,17 @@ FAULTS = [
      "  if (!_kt_session_renew (local, &device, &changes, local_failure))\n    return FALSE;",
      "  if (device.last_number > 0\n      && !_kt_session_renew (local, &device, &changes, local_failure))\n    return FALSE;"),
 
+    # ---- scope
+    ("what leaves a scope is not told", "src/server/kt-core-pull.c",
+     "      if (!sees && g_hash_table_add (gone, kt_id_copy (&one->id)))",
+     "      if (!sees && FALSE && g_hash_table_add (gone, kt_id_copy (&one->id)))"),
+    ("a change of rights brings nothing in", "src/server/kt-core-move.c",
+     "  Whom whom = leave ? leavers (pull, object, tokens) : enterers (pull, object, tokens);",
+     "  Whom whom = leave ? leavers (pull, object, tokens) : NOBODY;"),
+    ("a change of rights takes nothing away", "src/server/kt-core-move.c",
+     "  Whom whom = leave ? leavers (pull, object, tokens) : enterers (pull, object, tokens);",
+     "  Whom whom = leave ? NOBODY : enterers (pull, object, tokens);"),
+
     # ---- clocks
     ("the later clock wins", "src/server/kt-plan.c",
      "  *foreign = found != 0;\n  return TRUE;",

@@ -24,7 +24,8 @@ static const char *const states[KT_ENGINE_N_STATES] = {
   [KT_ENGINE_PUSH] = "push",           [KT_ENGINE_DEVICE] = "device",
   [KT_ENGINE_PULL] = "pull",           [KT_ENGINE_BLOB_STAT] = "blob-stat",
   [KT_ENGINE_BLOB_PUT] = "blob-put",   [KT_ENGINE_BLOB_GET] = "blob-get",
-  [KT_ENGINE_VERIFY] = "verify",       [KT_ENGINE_WAIT] = "wait",
+  [KT_ENGINE_ACCESS] = "access",
+  [KT_ENGINE_WIPE] = "wipe",           [KT_ENGINE_VERIFY] = "verify",       [KT_ENGINE_WAIT] = "wait",
   [KT_ENGINE_SIGNED_OUT] = "signed-out",
 };
 

@@ -280,7 +280,8 @@ sim_act (Sim *sim, const SimAction *action)
       sim_step (device);
       break;
     case SIM_ROUND:
-      sim_round (device, 30);
+      /* Some end in the middle, so that the next event meets it there. */
+      sim_round (device, g_rand_boolean (sim->rand) ? 30 : (guint) g_rand_int_range (sim->rand, 1, 9));
       break;
     case SIM_ASK:
       sim_ask (device);
