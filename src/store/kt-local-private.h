@@ -65,6 +65,7 @@ struct _KtLocal
   char        *path;
   KtDb        *db;
   KtSchema    *schema;
+  GPtrArray   *retired;            /* KtSchema: the ones before it, for whoever still holds an object of theirs */
   char        *schema_digest;
   char        *locale;
   KtIdentity  *identity;

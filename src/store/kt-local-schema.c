@@ -196,7 +196,11 @@ _kt_local_use_schema (KtLocal *local, KtSchema *schema)
   g_hash_table_remove_all (local->names);
   if (schema != NULL)
     kt_schema_ref (schema);
-  g_clear_pointer (&local->schema, kt_schema_unref);
+  /* Whoever asks for something may hold an object of the schema that the asking itself finds to be old. */
+  if (local->schema != NULL && local->retired == NULL)
+    local->retired = g_ptr_array_new_with_free_func ((GDestroyNotify) kt_schema_unref);
+  if (local->schema != NULL)
+    g_ptr_array_add (local->retired, local->schema);
   local->schema = schema;
   local->stamp++;
   if (schema == NULL)

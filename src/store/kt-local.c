@@ -518,6 +518,7 @@ kt_local_close (KtLocal *local)
   for (guint i = 0; i < G_N_ELEMENTS (local->scratch); i++)
     g_string_free (local->scratch[i], TRUE);
   g_clear_error (&local->failure);
+  g_clear_pointer (&local->retired, g_ptr_array_unref);
   g_free (local->locale);
   g_free (local->path);
   g_free (local->dir);
