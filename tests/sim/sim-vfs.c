@@ -649,6 +649,16 @@ sim_disk_load (SimDisk *disk, const char *name, SimImage *image)
   disk->changes = 0;
 }
 
+gboolean
+sim_vfs_is_idle (gpointer sqlite)
+{
+  for (sqlite3_stmt *stmt = sqlite3_next_stmt (sqlite, NULL); stmt != NULL;
+       stmt = sqlite3_next_stmt (sqlite, stmt))
+    if (sqlite3_stmt_busy (stmt))
+      return FALSE;
+  return TRUE;
+}
+
 void
 sim_vfs_forget (gpointer sqlite)
 {

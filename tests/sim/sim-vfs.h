@@ -33,6 +33,7 @@ void      sim_disk_free      (SimDisk *disk);
  * had written it, once sim_vfs_forget has been called for them. */
 void      sim_disk_load      (SimDisk *disk, const char *name, SimImage *image);
 void      sim_vfs_forget     (gpointer sqlite);               /* sqlite3*: pages that it has in memory */
+gboolean  sim_vfs_is_idle    (gpointer sqlite);               /* no statement is under way: then it can forget */
 /* Database and write-ahead log as the process sees them. */
 SimImage *sim_disk_snapshot  (SimDisk *disk, const char *name);
 SimImage *sim_image_read     (const char *path);              /* of a real file */

@@ -26,6 +26,7 @@ static pid_t owner;
  * else in a history. Whoever died is opened anew. */
 static SimDevice slots[SIM_MAX_DEVICES];
 static KtLocal *open_locals[SIM_MAX_DEVICES];
+static gboolean open_fresh[SIM_MAX_DEVICES]; /* which of the two images it began with */
 static KtCore *open_core;
 static SimClock server_clock;
 static const char *const user_names[3] = { "anna", "ben", "carl" };
@@ -752,6 +753,7 @@ sim_restore_device (SimDevice *device)
   sim_disk_set_full (device->disk, device->full);
   write_file (path, device->backup_session);
   device->seq = 0;
+  device->copied = TRUE;
   sim_people_put_back (device);
   sim_open_device (device);
 }
@@ -894,7 +896,7 @@ sim_move_schema (Sim *sim)
     sim_open_server (sim);
   if (sim->core == NULL || sim->schema == G_N_ELEMENTS (schemas) || schemas[sim->schema] == NULL)
     return;
-  sim->spoiled = TRUE;
+  sim->spoiled = sim->moved = TRUE;
   if (kt_core_set_schema (sim->core, schemas[sim->schema], &error))
     sim->schema++;
   else
@@ -934,6 +936,15 @@ device_new (Sim *sim,
   path = session_path (device);
   write_file (path, session);
   device->local = g_steal_pointer (&open_locals[index]);
+  device->fresh = index < 3 && image == fresh_images[index];
+  device->copied = index >= 3;
+  /* SQLite tells one schema from another by a count: only what began as this one did has the same at the same count. */
+  if (device->local != NULL && open_fresh[index] != device->fresh)
+    {
+      sim_disk_kill (device->disk);
+      g_clear_pointer (&device->local, kt_local_close);
+      sim_disk_load (device->disk, "profile.db", image);
+    }
   if (device->local != NULL)
     {
       KtOutboxCounts counts;
@@ -953,8 +964,10 @@ device_new (Sim *sim,
 static void
 device_clear (SimDevice *device, gboolean keep)
 {
-  if (keep && device->local != NULL && !sim_disk_dead (device->disk)
-      && !kt_db_in_transaction (kt_local_db (device->local)))
+  open_fresh[device->index] = device->fresh;
+  if (keep && !device->copied && device->local != NULL && !sim_disk_dead (device->disk)
+      && !kt_db_in_transaction (kt_local_db (device->local))
+      && sim_vfs_is_idle (kt_db_sqlite (kt_local_db (device->local))))
     open_locals[device->index] = g_steal_pointer (&device->local);
   sim_disk_kill (device->disk);
   g_clear_pointer (&device->engine, kt_engine_free);
@@ -1019,12 +1032,13 @@ sim_new (guint64 seed, gboolean skewed, gboolean trace)
 void
 sim_free (Sim *sim)
 {
-  gboolean keep = !sim_failed (sim) && sim->schema == 0;
+  gboolean keep = !sim_failed (sim) && !sim->moved;
 
   for (guint i = 0; i < sim->n_devices; i++)
     device_clear (sim->devices[i], keep);
   if (keep && !sim->spoiled && sim->core != NULL && !sim_disk_dead (sim->disk)
-      && !kt_db_in_transaction (kt_core_db (sim->core)))
+      && !kt_db_in_transaction (kt_core_db (sim->core))
+      && sim_vfs_is_idle (kt_db_sqlite (kt_core_db (sim->core))))
     open_core = g_steal_pointer (&sim->core);
   sim_disk_kill (sim->disk);
   g_clear_pointer (&sim->core, kt_core_close);

@@ -118,6 +118,7 @@ typedef struct
   guint      backup_deeds;        /* as many there were then */
   guint8    *backup_holds;        /* which of them it held */
   gboolean   full;
+  gboolean   fresh, copied;       /* what its database began as: nothing pulled yet, another one's, its backup */
 } SimDevice;
 
 struct _Sim
@@ -134,7 +135,8 @@ struct _Sim
   GHashTable *deeds_by_at;
   GArray    *ids;                 /* SimKnown: records that people may touch */
   SimImage  *backup;              /* of the server; NULL: none */
-  guint      schema;              /* how far the schema has moved */
+  guint      schema;              /* how far the schema has moved, */
+  gboolean   moved;               /* or was tried to */
   gboolean   scoped;              /* roles, teams or owners have changed */
   gboolean   put_back;            /* a profile was */
   gboolean   attached;            /* there are attachments */
