@@ -102,7 +102,9 @@ sim_people_settle_doubts (SimDevice *device)
             continue;
           deed->fate = SIM_KEPT;
           deed->no = entry->no;
-          deed->holders |= 1u << device->index;
+          /* A copy may have what the original has given up: a commit that failed half way, read as done. */
+          deed->holders = deed->device == device->index ? deed->holders | 1u << device->index
+                                                        : 1u << device->index;
         }
       if (deed->fate == SIM_KEPT)
         sim_say (sim, "    deed %u was kept", deed->n);
