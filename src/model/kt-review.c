@@ -407,15 +407,10 @@ answer_free (Answer *answer)
 static GPtrArray *
 read_rows (KtLocal *local, gboolean decided, GCancellable *cancellable, GError **error)
 {
-  const KtObject *object;
+  const KtObject *object = kt_schema_object (kt_local_schema (local), "sync_conflict");
   g_autoptr (KtQuery) query = NULL;
   g_autoptr (GArray) rids = NULL;
-  KtOutboxCounts counts;
 
-  /* A reader that has read nothing since the first sign-in knows no schema yet: reading brings it up to date. */
-  if (!kt_local_outbox_counts (local, &counts, error))
-    return NULL;
-  object = kt_schema_object (kt_local_schema (local), "sync_conflict");
   if (object == NULL)
     return g_ptr_array_new ();
   query = kt_query_new (object);

@@ -138,15 +138,8 @@ _kt_trial_job (KtLocal *local, gpointer data, GCancellable *cancellable, GError 
   const char *locale = data;
   KtTrial *trial = g_new0 (KtTrial, 1);
   const KtObject *const *objects;
-  KtOutboxCounts counts;
   guint n = 0;
 
-  /* Brings the reader up to date: it may not have read since the first sign-in. */
-  if (!kt_local_outbox_counts (local, &counts, error))
-    {
-      g_free (trial);
-      return NULL;
-    }
   trial->problems = g_ptr_array_new_with_free_func (g_free);
   objects = kt_schema_objects (kt_local_schema (local), &n);
   for (guint i = 0; i < n && !g_cancellable_is_cancelled (cancellable); i++)

@@ -369,6 +369,17 @@ _kt_local_read_end (KtLocal *local, gboolean mine)
 }
 
 gboolean
+kt_local_refresh (KtLocal *local, GError **error)
+{
+  gboolean mine;
+
+  if (!_kt_local_read_begin (local, &mine, error))
+    return FALSE;
+  _kt_local_read_end (local, mine);
+  return TRUE;
+}
+
+gboolean
 _kt_local_require (KtLocal *local, GError **error)
 {
   if (local->schema != NULL && local->identity != NULL)

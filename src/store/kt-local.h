@@ -105,6 +105,9 @@ gboolean kt_local_wipe          (KtLocal *local, GError **error);
 gboolean kt_local_sweep_due     (KtLocal *local);
 gboolean kt_local_sweep         (KtLocal *local, gboolean *more, GError **error);
 
+/* Takes note of what other connections did (schema, identity, readiness); every reading function does so by itself. */
+gboolean   kt_local_refresh (KtLocal *local, GError **error);
+
 /* ---- reading (one read transaction each; all return NULL + error on failure) ---- */
 KtRecord  *kt_local_load   (KtLocal *local, const KtObject *object, const KtId *id, GError **error);   /* NULL, no error: none */
 KtRecord  *kt_local_load_shadow (KtLocal *local, const KtObject *object, const KtId *id, GError **error); /* base for a new patch: the visible record is; this is what the server has */

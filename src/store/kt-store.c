@@ -298,8 +298,12 @@ static gpointer
 run_cb (gpointer state, gpointer data, GCancellable *cancellable, GError **error)
 {
   Job *job = data;
-  gpointer result = job->run (state, job->data, cancellable, error);
+  gpointer result;
 
+  /* A reader that has read nothing since the first sign-in would know no schema. */
+  if (job->reader != NULL && !kt_local_refresh (state, error))
+    return NULL;
+  result = job->run (state, job->data, cancellable, error);
   if (job->reader == NULL)
     tell_rest (job->store);
   return result;
