@@ -109,7 +109,7 @@ _kt_local_put_meta_int (KtLocal *local, const char *key, gint64 value, GError **
 void
 kt_identity_clear (KtIdentity *identity)
 {
-  g_clear_pointer (&identity->access.name, g_free);
+  kt_access_clear (&identity->access);
   g_clear_pointer (&identity->server, g_free);
   g_clear_pointer (&identity->user_name, g_free);
   g_clear_pointer (&identity->currency, g_free);

@@ -467,7 +467,7 @@ class Desktop:
             "GSK_RENDERER": "cairo", "GDK_BACKEND": "x11", "GSETTINGS_BACKEND": "keyfile",
             "GSETTINGS_SCHEMA_DIR": str(self.build / "data"),
             "KONTOR_DATADIR": str(SOURCE / "data"), "KONTOR_LOCALEDIR": str(self.build / "po"),
-            "G_DEBUG": "fatal-warnings", "G_ENABLE_DIAGNOSTIC": "1", "GIO_USE_VFS": "local", "NO_AT_BRIDGE": "0",
+            "G_DEBUG": "fatal-warnings", "GIO_USE_VFS": "local", "NO_AT_BRIDGE": "0",
         }
         for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "MALLOC_CHECK_"):
             if name in os.environ:
