@@ -90,7 +90,7 @@ identity_copy (const KtIdentity *identity)
   if (identity == NULL)
     return NULL;
   copy = g_memdup2 (identity, sizeof *identity);
-  copy->access.name = g_strdup (identity->access.name);
+  kt_access_copy (&identity->access, &copy->access);
   copy->server = g_strdup (identity->server);
   copy->user_name = g_strdup (identity->user_name);
   copy->currency = g_strdup (identity->currency);
